@@ -1,0 +1,1 @@
+"""Jobs, images and run records: values, and pure functions that decide."""

@@ -1,0 +1,87 @@
+"""Which models and styles exist: dated data in one file, read by everybody.
+
+What exists is here; what is on right now is known from the workers' announcements.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from atelier_core.domain.values import Money
+
+AUTO = "auto"
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Capabilities(_Entry):
+    """What a model can do. `sizes` are the usual ones; any side within the bounds is accepted."""
+
+    min_side: int
+    max_side: int
+    sizes: tuple[str, ...]
+    aspect_ratios: tuple[str, ...]
+    max_n: int
+    seed: bool
+    negative_prompt: bool
+    styles: bool
+    output_formats: tuple[Literal["png", "jpeg", "webp"], ...]
+
+
+class Model(_Entry):
+    """A model of a provider; `price` is per image."""
+
+    id: str
+    name: str
+    provider: str
+    aliases: tuple[str, ...]
+    capabilities: Capabilities
+    price: Money
+
+    @property
+    def free(self) -> bool:
+        return self.price.amount == "0"
+
+
+class Style(_Entry):
+    """A named addition to the prompt; providers that know styles get its id instead."""
+
+    id: str
+    name: str
+    description: str
+    suffix: str
+
+
+class Catalogue(_Entry):
+    dated: str
+    models: tuple[Model, ...]
+    styles: tuple[Style, ...]
+
+    def find(self, name: str) -> tuple[Model, ...]:
+        """The models that `name` may mean, best first: an id, an alias, or `auto` for any.
+
+        Models of the provider `fake` are never meant by `auto`.
+        """
+        if name == AUTO:
+            return tuple(m for m in self.models if m.provider != "fake")
+        return tuple(m for m in self.models if name == m.id or name in m.aliases)
+
+    def style(self, name: str) -> Style | None:
+        return next((style for style in self.styles if style.id == name), None)
+
+    def of(self, providers: Iterable[str]) -> tuple[Model, ...]:
+        """The models of `providers`."""
+        names = frozenset(providers)
+        return tuple(m for m in self.models if m.provider in names)
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The catalogue that ships with this version."""
+    text = files("atelier_core.contracts").joinpath("catalogue.json").read_text("utf-8")
+    return Catalogue.model_validate_json(text)

@@ -1,0 +1,96 @@
+"""Settings from the environment, read once in `main`; each also as NAME_FILE."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from atelier_core.errors import SettingsError
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http:// or https:// address")
+    if parts.username or parts.password:
+        raise ValueError("must not hold a user name or password")
+    return value.rstrip("/")
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Settings(BaseModel):
+    """Fields are filled from variables named by their alias, e.g. `ATELIER_PORT`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    host: str = Field("127.0.0.1", alias="ATELIER_HOST")
+    public_url: HttpUrl | None = Field(None, alias="ATELIER_PUBLIC_URL")
+    api_key: SecretStr | None = Field(None, alias="ATELIER_API_KEY", min_length=1)
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", alias="ATELIER_LOG_LEVEL"
+    )
+    log_format: Literal["text", "json"] = Field(
+        default_factory=lambda: "text" if sys.stderr.isatty() else "json",
+        alias="ATELIER_LOG_FORMAT",
+    )
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings.
+
+        Raises:
+            SettingsError: one sentence that names the variable and never its value.
+        """
+        environ = os.environ if environ is None else environ
+        found: dict[str, Any] = {}
+        for field in cls.model_fields.values():
+            name = str(field.alias)
+            value = _read(name, environ)
+            if value is not None:
+                found[name] = value.lower() if name.startswith("ATELIER_LOG_") else value
+        try:
+            settings = cls.model_validate(found)
+        except ValidationError as exc:
+            error = exc.errors(include_input=False, include_url=False)[0]
+            name = str(error["loc"][0]) if error["loc"] else "The settings"
+            verb = "is missing" if error["type"] == "missing" else f"is wrong: {error['msg']}"
+            raise SettingsError(f"{name} {verb}.") from None
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """What one field alone cannot tell.
+
+        Raises:
+            SettingsError: without a key only loopback is served.
+        """
+        if self.api_key is None and self.host not in LOOPBACK:
+            raise SettingsError(
+                "ATELIER_API_KEY is missing: without a key only loopback is served,"
+                " and ATELIER_HOST is another address."
+            )
+
+    @property
+    def key(self) -> str | None:
+        return self.api_key.get_secret_value() if self.api_key else None
+
+
+def _read(name: str, environ: Mapping[str, str]) -> str | None:
+    value, path = environ.get(name) or None, environ.get(f"{name}_FILE") or None
+    if value is not None and path is not None:
+        raise SettingsError(f"{name} and {name}_FILE are both set; keep one.")
+    if path is None:
+        return value
+    try:
+        return Path(path).read_text("utf-8").strip() or None
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"{name}_FILE names a file that cannot be read.") from exc
