@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import uvicorn
@@ -33,13 +33,14 @@ def run_process(main: Callable[[asyncio.Event], Awaitable[None]]) -> int:
         factory: Callable[[], asyncio.AbstractEventLoop] | None = uvloop.new_event_loop
     except ImportError:
         factory = None
+    status = 0
     try:
         with asyncio.Runner(loop_factory=factory) as runner:
             runner.run(_with_signals(main))
     except* SettingsError as group:
         sys.stderr.write(f"{_first(group)}\n")
-        return USAGE
-    return 0
+        status = USAGE
+    return status
 
 
 def _first(error: BaseException) -> BaseException:
@@ -72,6 +73,14 @@ def raise_open_files() -> None:
 
 class _Server(uvicorn.Server):
     """Leaves signals to `run_process`, so that one place decides in which order things stop."""
+
+    def __init__(self, config: uvicorn.Config, *, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -120,7 +129,6 @@ async def serve(
     Raises:
         SettingsError: the port cannot be used.
     """
-    sock = sock or listen(host, port)
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -133,15 +141,12 @@ async def serve(
         timeout_keep_alive=75,
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
-    server = _Server(config)
-    async with AsyncExitStack() as stack:
-        stack.callback(sock.close)
+    sock = sock or listen(host, port)
+    address = origin(sock)
+    server = _Server(config, on_started=lambda: on_listening and on_listening(address))
+    with closing(sock):
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[sock]))
-            while not server.started and not serving.done():
-                await asyncio.sleep(0.005)
-            if on_listening:
-                on_listening(origin(sock))
             leave = group.create_task(leaving.wait())
             await asyncio.wait({serving, leave}, return_when=asyncio.FIRST_COMPLETED)
             leave.cancel()
