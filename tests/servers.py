@@ -23,7 +23,9 @@ def _docker() -> bool:
     if shutil.which("docker") is None:
         return False
     try:
-        return subprocess.run(["docker", "info"], capture_output=True, timeout=10).returncode == 0
+        return not subprocess.run(
+            ["docker", "info"], check=False, capture_output=True, timeout=10
+        ).returncode
     except subprocess.TimeoutExpired:
         return False
 
