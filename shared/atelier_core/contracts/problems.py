@@ -84,7 +84,7 @@ class FieldError:
     detail: str
 
 
-@dataclass
+@dataclass(eq=False)
 class Problem(AtelierError):  # noqa: N818 - RFC 9457 calls it a problem
     """An answer that is not the one hoped for. `retry_after` is in seconds."""
 
@@ -99,6 +99,11 @@ class Problem(AtelierError):  # noqa: N818 - RFC 9457 calls it a problem
     @property
     def status(self) -> int:
         return STATUS[self.code]
+
+    @property
+    def title(self) -> str:
+        """The same words for every problem of this code."""
+        return self.code.replace("_", " ").capitalize()
 
     @property
     def retryable(self) -> bool:
