@@ -23,6 +23,14 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _header_safe(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be printable ASCII without spaces")
+    return value
+
+
+ApiKey = Annotated[SecretStr, AfterValidator(_header_safe), Field(min_length=1)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -34,7 +42,7 @@ class Settings(BaseModel):
 
     host: str = Field("127.0.0.1", alias="ATELIER_HOST")
     public_url: HttpUrl | None = Field(None, alias="ATELIER_PUBLIC_URL")
-    api_key: SecretStr | None = Field(None, alias="ATELIER_API_KEY", min_length=1)
+    api_key: ApiKey | None = Field(None, alias="ATELIER_API_KEY")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", alias="ATELIER_LOG_LEVEL"
     )

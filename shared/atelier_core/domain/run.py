@@ -65,8 +65,8 @@ class RunRecord(Value):
 
 def merge_calls(known: Iterable[Call], news: Iterable[Call]) -> tuple[Call, ...]:
     """The union by id, in the order first seen; of two ends of one call the better known wins."""
-    merged = {call.id: call for call in known}
-    for call in news:
+    merged: dict[str, Call] = {}
+    for call in (*known, *news):
         before = merged.get(call.id)
         if before is None or call.outcome.rank > before.outcome.rank:
             merged[call.id] = call
