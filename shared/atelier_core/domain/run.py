@@ -64,14 +64,17 @@ class RunRecord(Value):
 
 
 def merge_calls(known: Iterable[Call], news: Iterable[Call]) -> tuple[Call, ...]:
-    """The union by id, in the order first seen; of two ends of one call the better known wins."""
+    """The union by id, in the order first seen; of two ends of one call the better known wins.
+
+    A vendor's job id, once known, is never forgotten.
+    """
     merged: dict[str, Call] = {}
     for call in (*known, *news):
-        before = merged.get(call.id)
-        if before is None or call.outcome.rank > before.outcome.rank:
-            merged[call.id] = call
-        elif before.provider_job_id is None and call.provider_job_id is not None:
-            merged[call.id] = before.model_copy(update={"provider_job_id": call.provider_job_id})
+        before = merged.get(call.id, call)
+        best, other = (call, before) if call.outcome.rank > before.outcome.rank else (before, call)
+        if best.provider_job_id is None and other.provider_job_id is not None:
+            best = best.model_copy(update={"provider_job_id": other.provider_job_id})
+        merged[call.id] = best
     return tuple(merged.values())
 
 
