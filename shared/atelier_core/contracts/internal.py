@@ -1,6 +1,6 @@
 """What our services ask each other over HTTP; never routed by the front door.
 
-Every call carries `HEADER: token` (`atelier_core.http.internal`), an HMAC of the installation's key.
+Every call carries `HEADER: token` (`http.auth.internal_token`), an HMAC of the installation's key.
 """
 
 from atelier_core.domain.values import Value

@@ -76,6 +76,11 @@ RETRYABLE = frozenset(
 )
 
 
+def title(code: Code) -> str:
+    """The same words for every problem of this code."""
+    return code.replace("_", " ").capitalize()
+
+
 @dataclass(frozen=True)
 class FieldError:
     """What is wrong with one place of the input; `pointer` is RFC 6901 (or `?name`, a header)."""
@@ -102,8 +107,7 @@ class Problem(AtelierError):  # noqa: N818 - RFC 9457 calls it a problem
 
     @property
     def title(self) -> str:
-        """The same words for every problem of this code."""
-        return self.code.replace("_", " ").capitalize()
+        return title(self.code)
 
     @property
     def retryable(self) -> bool:
