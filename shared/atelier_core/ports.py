@@ -1,6 +1,6 @@
 """What the core needs from the outside world. Each promise here is a test in tests/contract."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,8 +17,8 @@ Handler = Callable[[Event], Awaitable[None]]
 class Subscription:
     """Consumers naming the same `queue` share its messages; each queue gets its own copy.
 
-    A queue that is not `durable` exists only while somebody consumes it. `prefetch` is how many
-    messages may be in hand at once.
+    A queue that is not `durable` is its one consumer's own, exists only while consumed, and may
+    lose messages. `prefetch` is how many messages may be in hand at once.
     """
 
     queue: str
@@ -69,8 +69,9 @@ class EventSource(Protocol):
         Every message is settled exactly once, by `delivery.judge`. A message is handed out again
         with `redelivered` set when its consumer died or its handler raised. An unreadable message
         becomes a dead letter and blocks nothing. A dead letter is kept safely first, then `on_dead`
-        is awaited, and only then is the message gone. Durable queues keep what came before their
-        consumer. A broker that goes away is waited for and consumption resumes by itself.
+        is awaited (again after a delay if it raises, like a handler), and only then is the message
+        gone. Durable queues keep what came before their consumer. A broker that goes away is waited
+        for and consumption resumes by itself.
 
         Leaving takes nothing new, waits `grace` seconds for what is in hand, cancels the rest and
         returns it to the queue.
@@ -80,6 +81,15 @@ class EventSource(Protocol):
         """How many messages wait in a durable `queue`, not counting those in hand or delayed.
 
         Raises:
+            NotFoundError: no durable queue has that name.
+            TransientError: the broker does not answer.
+        """
+
+    async def dead_letters(self, queue: str, *, limit: int = 100) -> Sequence[DeadLetter]:
+        """The oldest dead letters of a durable `queue`; they stay where they are.
+
+        Raises:
+            NotFoundError: no durable queue has that name.
             TransientError: the broker does not answer.
         """
 

@@ -91,9 +91,13 @@ class SqliteEngine:
             TransientError: the file could not be written; nothing of it was.
             ConflictError: a constraint that the work did not handle itself.
         """
+        return await self.submit(work)
+
+    def submit(self, work: Work[T]) -> asyncio.Future[T]:
+        """As `write`, for who must know the result even when its own caller was cancelled."""
         future: asyncio.Future[T] = self._loop.create_future()
         self._requests.put(_Request(work, future))
-        return await future
+        return future
 
     async def read(self, work: Work[T]) -> T:
         """What `work(connection)` returns; it sees one moment's state and cannot write.
