@@ -57,7 +57,11 @@ def paint(
     tell(0.75)
     # A style has dice of its own: choosing another never moves what the picture shows.
     finish = STYLES.get(scene.style)
-    image = finish(canvas.image, np.random.default_rng(scene.entropy[1])) if finish else vignette(canvas.image, 0.25)
+    image = (
+        finish(canvas.image, np.random.default_rng(scene.entropy[1]))
+        if finish
+        else vignette(canvas.image, 0.25)
+    )
     if image.size != (width, height):
         sharp = Image.Resampling.NEAREST if scene.style == "pixel-art" else Image.Resampling.BICUBIC
         image = image.resize((width, height), sharp)

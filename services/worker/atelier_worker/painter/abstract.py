@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from atelier_worker.painter.canvas import chance, ellipse, noise1, noise2, poly, rect, smooth, strip
+from atelier_worker.painter.canvas import chance, ellipse, noise1, noise2, poly, rect, strip
 from atelier_worker.painter.palette import Colour, mix, ramp, rgb, shade
 from atelier_worker.painter.sky import Stage
 
@@ -19,10 +19,12 @@ def _colours(g: Stage) -> list[Colour]:
     ground, *rest = (rgb("#" + code) for code in str(g.rng.choice(_SETS)).split())
     named = [rgb(code) for code in g.scene.colours]
     if named:
-        shades = [c for one in named for c in (one, shade(one, 0.62), mix(one, (255, 250, 240), 0.5))]
+        shades = [
+            c for one in named for c in (one, shade(one, 0.62), mix(one, (255, 250, 240), 0.5))
+        ]
         rest = (shades + rest)[:4] if len(named) > 1 else [*shades, rest[2]]
         ground = mix(ground, named[0], 0.25)
-    if g.has("night") or g.p.dark and g.scene.time:
+    if g.has("night") or (g.p.dark and g.scene.time):
         ground = shade(mix(ground, rgb("#10142c"), 0.85), 0.8)
     return [ground, *rest]
 
@@ -35,22 +37,16 @@ def abstract(g: Stage) -> tuple[float, float]:
 
 def marble(g: Stage, colours: list[Colour]) -> None:
     """Paint poured and folded twice into itself, veined along its contours."""
-    rng, (size, _, _) = g.rng, g.c.grid(512)
-    w, h = size
-    a, b, base = (noise2(rng, size, (2.2 * g.wide, 2.2), 4) for _ in range(3))
-    rows, columns = np.mgrid[0:h, 0:w]
-    for _ in range(2):
-        at = (
-            ((rows + (a - 0.5) * h * 1.5) % (2 * h)).astype(int),
-            ((columns + (b - 0.5) * h * 1.5) % (2 * w)).astype(int),
-        )
-        at = (np.minimum(at[0], 2 * h - 1 - at[0]), np.minimum(at[1], 2 * w - 1 - at[1]))
-        a, b, base = base[at], a[at], b[at]
-    level = (base - base.min()) / np.ptp(base)
-    slope = np.gradient(level)
-    light = 1 + np.clip((slope[0] + slope[1]) * 14, -0.28, 0.28)
+    rng, (size, x, y) = g.rng, g.c.grid(640)
+    a, b = (noise2(rng, size, (1.5 * g.wide, 1.5), 3) * 7 for _ in range(2))
+    # Sines of sines: every fold is smooth, so no detail is finer than the grid.
+    u = np.sin(3.1 * x + a) + 0.7 * np.sin(2.3 * y + b)
+    v = np.sin(2.7 * y + a * 0.8 + u * 1.4) + 0.6 * np.sin(1.9 * x - b + u)
+    level = 0.5 + 0.5 * np.sin(1.7 * u + 1.9 * v + 0.6 * a)
+    slope = np.gradient(1.7 * u + 1.9 * v)
+    light = 1 + np.clip((slope[0] + slope[1]) * 2.5, -0.22, 0.22)
     order = [colours[4], colours[1], colours[0], colours[2], colours[3], colours[4]]
-    vein = np.exp(-((np.sin(level * 26) / 0.16) ** 2))[..., None]
+    vein = np.exp(-((np.sin((u + v) * 5) / 0.12) ** 2))[..., None]
     paint = ramp(tuple(order), level) * light[..., None]
     g.c.field(paint + (np.array(colours[0]) - paint) * vein * 0.35)
 
@@ -61,7 +57,9 @@ def paper(g: Stage, colours: list[Colour]) -> None:
     c.field(np.array([[colours[0]]], np.float32))
     order = [colours[k] for k in rng.permutation([1, 2, 3, 4, 2, 3])]
     turn = chance(rng, 0.5)
-    disc = ellipse(g.wide * rng.uniform(0.25, 0.75), rng.uniform(0.2, 0.36), rng.uniform(0.12, 0.2) * g.scale)
+    disc = ellipse(
+        g.wide * rng.uniform(0.25, 0.75), rng.uniform(0.2, 0.36), rng.uniform(0.12, 0.2) * g.scale
+    )
     x = np.linspace(-0.1, g.wide + 0.1, 160)
     for k, colour in enumerate(order):
         if k == 1:
@@ -110,7 +108,7 @@ def tile(g: Stage, x: float, y: float, w: float, h: float, colours: list[Colour]
         c.fill([ellipse(x + w / 2, y + h / 2, w * 0.42, h * 0.42)], front)
         c.fill([ellipse(x + w / 2, y + h / 2, w * 0.2, h * 0.2)], third)
     elif kind == 3:
-        c.fill([rect(x + w * k / 6, y, w / 12, h) for k in range(0, 6)], front)
+        c.fill([rect(x + w * k / 6, y, w / 12, h) for k in range(6)], front)
     elif kind == 4:
         c.fill([poly(x, y, x + w, y, x, y + h)], front)
         c.fill([ellipse(x + w * 0.3, y + h * 0.3, w * 0.14, h * 0.14)], third)
@@ -126,11 +124,13 @@ def currents(g: Stage, colours: list[Colour]) -> None:
     ground = shade(mix(colours[4], rgb("#101426"), 0.7), 0.7) if dark else colours[0]
     c.field(ramp((ground, mix(ground, colours[1], 0.2)), c.grid(64)[2]))
     (w, h), _, _ = c.grid(96)
-    angle = noise2(rng, (w, h), (1.6 * g.wide, 1.6), 2) * 9 + rng.uniform(0, 6)
+    # Along the contours of a height map currents never meet.
+    down, over = np.gradient(noise2(rng, (w, h), (1.8 * g.wide, 1.8), 2))
+    angle = np.arctan2(-over, down)
     count = int(230 * max(0.5, g.wide))
     at = rng.random((count, 2)) * (g.wide * 1.2, 1.2) - 0.1
     paths = [at]
-    for _ in range(26):
+    for _ in range(34):
         col = np.clip(at[:, 0] / g.wide * w, 0, w - 1).astype(int)
         row = np.clip(at[:, 1] * h, 0, h - 1).astype(int)
         a = angle[row, col]
@@ -142,9 +142,8 @@ def currents(g: Stage, colours: list[Colour]) -> None:
         some = lines[k::10]
         colour = colours[1 + k % 4]
         thick = rng.uniform(0.004, 0.022)
-        ribbons = [strip(line, taper * thick) for line in some]
+        ribbons = [strip(line, *(taper * thick)) for line in some]
         c.fill(ribbons, mix(colour, (255, 255, 255), 0.15 * (k % 3)), alpha=0.9)
-    for _ in range(5):
-        spot = (rng.uniform(0, g.wide), rng.uniform(0, 1))
-        blob = smooth(ellipse(*spot, rng.uniform(0.01, 0.05))[::6] + rng.normal(0, 0.004, (8, 2)))
-        c.fill([blob], colours[int(rng.integers(1, 5))])
+    for _ in range(7):
+        drop = ellipse(rng.uniform(0, g.wide), rng.uniform(0, 1), rng.uniform(0.008, 0.03))
+        c.fill([drop], colours[int(rng.integers(1, 5))])

@@ -27,6 +27,11 @@ def poly(*xy: float) -> Points:
     return np.array(xy, float).reshape(-1, 2)
 
 
+def shape(pairs: str) -> Points:
+    """A polygon written down as "x y, x y, …"."""
+    return np.array([pair.split() for pair in pairs.split(",")], float)
+
+
 def rect(x: float, y: float, w: float, h: float) -> Points:
     return poly(x, y, x + w, y, x + w, y + h, x, y + h)
 
@@ -50,7 +55,8 @@ def smooth(points: Points, steps: int = 8, *, closed: bool = True) -> Points:
         2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
         + (3 * p1 - p0 - 3 * p2 + p3) * t**3
     )  # fmt: skip
-    return np.asarray(curve.swapaxes(0, 1).reshape(-1, 2))
+    curve = curve.swapaxes(0, 1).reshape(-1, 2)
+    return curve if closed else np.concatenate([curve, points[-1:]])
 
 
 def mirror(half: Points) -> Points:
@@ -58,12 +64,14 @@ def mirror(half: Points) -> Points:
     return np.concatenate([half, half[::-1] * (-1, 1)])
 
 
-def strip(spine: Points, widths: Points) -> Points:
-    """A ribbon along a spine, `widths` wide at each of its points."""
+def strip(spine: Points, *widths: float) -> Points:
+    """A ribbon along a spine; its widths are spread evenly from one end to the other."""
+    n = len(spine)
+    wide = np.interp(np.linspace(0, 1, n), np.linspace(0, 1, len(widths)), widths)
     along = np.gradient(spine, axis=0)
     normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
-    side = normal * (widths / 2)[:, None]
+    side = normal * (wide / 2)[:, None]
     return np.concatenate([spine + side, (spine - side)[::-1]])
 
 
@@ -134,7 +142,9 @@ class Canvas:
         right, low = min(self.width, box[0] + side), min(h, box[1] + side)
         if right <= left or low <= top:
             return
-        part = tuple((v - o) * 96 / side for v, o in zip((left, top, right, low), box * 2, strict=True))
+        part = tuple(
+            (v - o) * 96 / side for v, o in zip((left, top, right, low), box * 2, strict=True)
+        )
         size = (right - left, low - top)
         mask = mask.resize(size, Image.Resampling.BILINEAR, box=part)
         self.image.paste(Image.new("RGB", size, _bytes(colour)), (left, top), mask)

@@ -94,7 +94,11 @@ def photographic(image: Picture, rng: Rng) -> Picture:
 
 
 def cinematic(image: Picture, _: Rng) -> Picture:
-    teal = ((0, 90, 255), (0, 78, 255)), ((0, 128, 255), (8, 124, 240)), ((0, 128, 255), (30, 132, 205))
+    teal = (
+        ((0, 90, 255), (0, 78, 255)),
+        ((0, 128, 255), (8, 124, 240)),
+        ((0, 128, 255), (30, 132, 205)),
+    )
     image = vignette(_curve(_bloom(image, 0.4), *teal), 0.5)
     w, h = image.size
     bar = round(min(h * 0.11, max(h * 0.05, (h - w / 2.39) / 2)))
@@ -152,7 +156,9 @@ def oil(image: Picture, rng: Rng) -> Picture:
 
 def ink(image: Picture, rng: Rng) -> Picture:
     grey = ImageOps.autocontrast(_wobble(image, rng, 20, 0.006).convert("L"), cutoff=2)
-    wash = grey.filter(ImageFilter.MedianFilter(5)).point([min(255, 70 + (v // 52) * 46) for v in range(256)])
+    wash = grey.filter(ImageFilter.MedianFilter(5)).point(
+        [min(255, 70 + (v // 52) * 46) for v in range(256)]
+    )
     lines = _edges(image, 0.002, 9.0)
     tone = ImageChops.multiply(wash.filter(ImageFilter.GaussianBlur(image.height * 0.002)), lines)
     paper = ImageOps.colorize(tone, (24, 24, 34), (246, 240, 226), mid=(122, 120, 124))
@@ -187,17 +193,26 @@ def neon(image: Picture, _: Rng) -> Picture:
     lines = ImageOps.invert(_edges(image, 0.0018, 12.0))
     tubes = ImageChops.multiply(glowing, Image.merge("RGB", (lines,) * 3))
     halo = _curve(_blur(tubes, 0.012), ((0, 90, 255), (0, 200, 255)))
-    dim = _curve(ImageEnhance.Color(image).enhance(1.5), *(((0, 255), (v, t)) for v, t in ((10, 70), (4, 48), (26, 105))))
+    dim = _curve(
+        ImageEnhance.Color(image).enhance(1.5),
+        *(((0, 255), (v, t)) for v, t in ((10, 70), (4, 48), (26, 105))),
+    )
     return ImageChops.screen(ImageChops.screen(dim, halo), tubes)
 
 
 def vintage(image: Picture, rng: Rng) -> Picture:
     faded = ImageEnhance.Color(image).enhance(0.45)
-    curves = ((0, 128, 255), (52, 150, 250)), ((0, 128, 255), (38, 128, 232)), ((0, 128, 255), (34, 98, 188))
+    curves = (
+        ((0, 128, 255), (52, 150, 250)),
+        ((0, 128, 255), (38, 128, 232)),
+        ((0, 128, 255), (34, 98, 188)),
+    )
     grained = _texture(_texture(_curve(faded, *curves), rng, 200, 0.2), rng, 4, 0.15)
     framed = vignette(grained, 0.55)
     edge = round(min(image.size) * 0.03)
-    return ImageOps.expand(framed.crop((edge, edge, image.width - edge, image.height - edge)), edge, (240, 228, 204))
+    return ImageOps.expand(
+        framed.crop((edge, edge, image.width - edge, image.height - edge)), edge, (240, 228, 204)
+    )
 
 
 def low_poly(image: Picture, rng: Rng) -> Picture:
@@ -215,11 +230,18 @@ def low_poly(image: Picture, rng: Rng) -> Picture:
     draw = ImageDraw.Draw(out)
     for row in range(ny - 1):
         for col in range(nx - 1):
-            a, b, c, d = points[row, col], points[row, col + 1], points[row + 1, col + 1], points[row + 1, col]
+            a, b, c, d = (
+                points[row, col],
+                points[row, col + 1],
+                points[row + 1, col + 1],
+                points[row + 1, col],
+            )
             halves = ((a, b, c), (a, c, d)) if (row + col) % 2 else ((a, b, d), (b, c, d))
             for k, corners in enumerate(halves):
                 x, y = np.mean(corners, axis=0)
-                tone = tones[min(int(y / 4), tones.shape[0] - 1), min(int(x / 4), tones.shape[1] - 1)]
+                tone = tones[
+                    min(int(y / 4), tones.shape[0] - 1), min(int(x / 4), tones.shape[1] - 1)
+                ]
                 fill = tuple(int(min(255, v * (0.96 + 0.09 * k))) for v in tone)
                 draw.polygon([tuple(p) for p in corners], fill=fill)
     return ImageEnhance.Color(out).enhance(1.15)
@@ -227,7 +249,10 @@ def low_poly(image: Picture, rng: Rng) -> Picture:
 
 def anime(image: Picture, _: Rng) -> Picture:
     flat = ImageEnhance.Color(image).enhance(1.45)
-    cel = _curve(ImageOps.posterize(flat.filter(ImageFilter.MedianFilter(3)), 4), ((0, 128, 240), (14, 146, 255)))
+    cel = _curve(
+        ImageOps.posterize(flat.filter(ImageFilter.MedianFilter(3)), 4),
+        ((0, 128, 240), (14, 146, 255)),
+    )
     mixed = Image.blend(flat, cel, 0.65)
     lines = _curve_l(_edges(image, 0.001, 5.0), 90)
     return _bloom(ImageChops.multiply(mixed, Image.merge("RGB", (lines,) * 3)), 0.4)

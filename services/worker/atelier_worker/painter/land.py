@@ -1,13 +1,24 @@
 """The parts landscapes are made of: ridges, peaks, water, trees, towers and flowers."""
 
 import numpy as np
+from PIL import Image
 
 from atelier_worker.painter.canvas import (
-    Points, Rng, chance, ellipse, mirror, noise1, noise2, poly, rect, smooth, strip,
+    Points,
+    Rng,
+    chance,
+    ellipse,
+    mirror,
+    noise1,
+    noise2,
+    poly,
+    rect,
+    shape,
+    smooth,
+    strip,
 )  # fmt: skip
 from atelier_worker.painter.palette import Colour, mix, ramp, rgb, shade
 from atelier_worker.painter.sky import Stage
-from PIL import Image
 
 _WHITE = (255.0, 255.0, 255.0)
 _SNOW = rgb("#f3f7fc")
@@ -63,7 +74,8 @@ def peak(g: Stage, x: float, foot: float, tall: float, t: float) -> None:
         return np.stack([x + reach * s**1.08, foot - tall * (1 - s)], axis=1) + jag
 
     left, right, middle = slope(-half, 0.018), slope(half, 0.018), slope(half * 0.12, 0.045)
-    lit = mix(depth(g, t), p.light, 0.22 if p.dark else 0.34)
+    warm = mix(p.light, p.sky[-2], 0.6 if p.time == "sunset" else 0.0)
+    lit = mix(depth(g, t), warm, 0.15 if p.dark else 0.38)
     dark = mix(depth(g, t), p.sky[0], 0.3)
     haze = mix(lit, p.haze, 0.75)
     c.fill([np.concatenate([left[::-1], right[1:]])], lit, to=haze)
@@ -102,7 +114,7 @@ def water(g: Stage, line: float, *, calm: float = 0.7, foot: float = 1.0) -> Non
     n = n * (0.25 + t) * (1.25 - calm)
     rows = np.clip(np.arange(h)[:, None] + n * h * 0.5, 0, h - 1).astype(np.intp)
     mirrored = seen[rows, np.arange(w)[None, :]]
-    body = ramp((mix(p.water, p.haze, 0.55), p.water, shade(p.water, 0.62)), t**0.7)
+    body = ramp((mix(p.water, p.sky[-2], 0.35), p.water, shade(p.water, 0.62)), t**0.7)
     keep = (0.35 + 0.5 * calm) * (1 - 0.45 * t[..., None])
     mixed = body + (mirrored - body) * keep + n[..., None] * 60 * (1.2 - calm)
     image = Image.fromarray(np.clip(mixed, 0, 255).astype(np.uint8))
@@ -114,7 +126,7 @@ def glitter(g: Stage, x: float, line: float, foot: float = 1.0) -> None:
     rng = g.rng
     t = rng.random(150) ** 1.5
     dashes = []
-    for k in t:
+    for k in np.sort(t):
         spread, long = 0.035 + 0.13 * k, 0.012 + 0.05 * k * rng.random()
         y = line + 0.004 + (foot - line) * k
         dashes.append(ellipse(x + rng.normal(0, 0.5) * spread, y, long, 0.0016 + 0.004 * k)[::3])
@@ -165,33 +177,33 @@ def broadleaf(g: Stage, x: float, y: float, tall: float, leaf: Colour, t: float 
     tops = [(rng.uniform(-0.2, 0.2), rng.uniform(0.5, 0.72)) for _ in range(4)]
     limbs = [(np.array([[0, 0], [0.01, 0.25], [u * 0.6, v * 0.75], [u, v]]), 0.06) for u, v in tops]
     wood = [
-        strip(smooth(path * (tall, -tall) + (x, y), closed=False)[:-1], np.linspace(w, w * 0.3, 24) * tall)
+        strip(smooth(path * (tall, -tall) + (x, y), closed=False), w * tall, w * 0.3 * tall)
         for path, w in limbs
     ]
     c.fill(wood, bark)
-    for shift, count, tone in ((0.0, 15, 0.72), (-0.025, 12, 0.95), (-0.055, 9, 1.15)):
+    for shift, count, tone in ((0.0, 26, 0.74), (-0.02, 24, 0.92), (-0.045, 18, 1.08)):
         blobs = []
         for _ in range(count):
             a, d = rng.uniform(0, 2 * np.pi), rng.random() ** 0.5
-            r = tall * rng.uniform(0.075, 0.13)
-            u, v = np.cos(a) * d * 0.27 + shift, 0.7 + np.sin(a) * d * 0.2 - shift * 1.3
+            r = tall * rng.uniform(0.045, 0.1)
+            u, v = np.cos(a) * d * 0.3 + shift, 0.7 + np.sin(a) * d * 0.22 - shift * 1.3
             blobs.append(ellipse(x + u * tall, y - v * tall, r, r * 0.85)[::2])
-        hue = mix(shade(leaf, tone), g.p.light, 0.12 if shift < -0.05 and not g.p.dark else 0)
+        hue = mix(shade(leaf, tone), g.p.light, 0.0 if g.p.dark else max(0.0, tone - 1) * 1.6)
         c.fill(blobs, mix(hue, g.p.haze, 0.5 * (1 - t)))
 
 
 def palm(g: Stage, x: float, y: float, tall: float, colour: Colour) -> None:
-    lean = g.rng.uniform(-0.3, 0.3)
+    lean = g.rng.uniform(-0.35, 0.35)
     u = np.linspace(0, 1, 14)
     spine = np.stack([x + lean * tall * u**2, y - tall * u], axis=1)
-    leaves = [strip(spine, tall * (0.06 - 0.03 * u))]
+    leaves = [strip(spine, tall * 0.06, tall * 0.03)]
     head = spine[-1]
-    for a in np.linspace(-0.25, np.pi + 0.25, 8) + g.rng.normal(0, 0.1, 8):
-        reach = tall * g.rng.uniform(0.36, 0.5)
+    for a in np.linspace(-0.35, np.pi + 0.35, 9) + g.rng.normal(0, 0.08, 9):
+        reach = tall * g.rng.uniform(0.34, 0.46)
         arc = head + np.stack(
-            [np.cos(a) * reach * u, -np.sin(a) * reach * u * 0.6 + reach * 0.75 * u**2], axis=1
+            [np.cos(a) * reach * u, -np.sin(a) * reach * u * 0.95 + reach * 0.62 * u**2.4], axis=1
         )
-        leaves.append(strip(arc, tall * 0.085 * np.sin(np.pi * np.clip(u + 0.06, 0, 1)) + 1e-4))
+        leaves.append(strip(arc, *(tall * 0.07 * np.sin(np.pi * np.clip(u + 0.06, 0, 1)) + 1e-4)))
     g.c.fill(leaves, colour)
 
 
@@ -202,14 +214,21 @@ def towers(g: Stage, foot: float, tall: float, colour: Colour, lit: float) -> li
     middle = g.wide * rng.uniform(0.35, 0.65)
     while x < g.wide + 0.03:
         w = rng.uniform(0.04, 0.1) * (0.6 + tall)
-        h = tall * (0.35 + 0.65 * np.exp(-(((x - middle) / (0.4 * g.wide)) ** 2))) * rng.uniform(0.5, 1.1)
+        h = (
+            tall
+            * (0.35 + 0.65 * np.exp(-(((x - middle) / (0.4 * g.wide)) ** 2)))
+            * rng.uniform(0.5, 1.1)
+        )
         top = foot - h
         blocks.append(rect(x, top, w, h + 0.02))
         kind = int(rng.integers(0, 6))
         if kind == 0:
             extras.append(rect(x + w * 0.47, top - h * 0.22, w * 0.06, h * 0.25))
         elif kind == 1:
-            extras += [rect(x + w * 0.18, top - h * 0.07, w * 0.64, h * 0.1), rect(x + w * 0.36, top - h * 0.13, w * 0.28, h * 0.1)]
+            extras += [
+                rect(x + w * 0.18, top - h * 0.07, w * 0.64, h * 0.1),
+                rect(x + w * 0.36, top - h * 0.13, w * 0.28, h * 0.1),
+            ]
         elif kind == 2:
             extras.append(poly(x, top, x + w, top, x + w, top - w * 0.5))
         elif kind == 3:
@@ -218,7 +237,9 @@ def towers(g: Stage, foot: float, tall: float, colour: Colour, lit: float) -> li
         for row in range(int((h - 0.02) / storey)):
             for col in range(int((w - 0.008) / 0.0125)):
                 if chance(rng, lit):
-                    windows.append(rect(x + 0.006 + col * 0.0125, top + 0.012 + row * storey, pane, 0.009))
+                    windows.append(
+                        rect(x + 0.006 + col * 0.0125, top + 0.012 + row * storey, pane, 0.009)
+                    )
         x += w + (rng.uniform(0, 0.02) if chance(rng, 0.4) else 0)
     g.c.fill(blocks + extras, colour, to=mix(colour, p.haze, 0.35))
     glass = p.lamp if p.time in ("night", "sunset") else mix(p.sky[1], _WHITE, 0.35)
@@ -233,9 +254,9 @@ def flower(g: Stage, x: float, y: float, r: float, colour: Colour, kind: int) ->
     """A blossom at x, y: a daisy, a tulip or a poppy."""
     c, rng = g.c, g.rng
     if kind == 1:
-        cup = mirror(poly(0, -0.75, 0.28, -0.45, 0.55, -1.0, 0.72, -0.2, 0.4, 0.55, 0, 0.7))
+        cup = mirror(shape("0 -0.75, 0.28 -0.45, 0.55 -1, 0.72 -0.2, 0.4 0.55, 0 0.7"))
         c.fill([smooth(cup, 5) * r + (x, y)], colour, to=shade(colour, 0.8))
-        leaf = mirror(poly(0, -1.0, 0.3, -0.3, 0.22, 0.4, 0, 0.65))
+        leaf = mirror(shape("0 -1, 0.3 -0.3, 0.22 0.4, 0 0.65"))
         c.fill([smooth(leaf, 5) * r + (x, y)], mix(colour, _WHITE, 0.22))
         return
     n = 12 if kind == 0 else 6
@@ -244,7 +265,9 @@ def flower(g: Stage, x: float, y: float, r: float, colour: Colour, kind: int) ->
     petals = []
     for k in range(n):
         a = 2 * np.pi * k / n + turn
-        petals.append(ellipse(x + np.cos(a) * r * 0.55, y + np.sin(a) * r * 0.5, r * long, r * broad, a))
+        petals.append(
+            ellipse(x + np.cos(a) * r * 0.55, y + np.sin(a) * r * 0.5, r * long, r * broad, a)
+        )
     c.fill(petals[::2], shade(colour, 0.88))
     c.fill(petals[1::2], colour)
     heart = rgb("#f2b632") if kind == 0 else rgb("#3a2030")

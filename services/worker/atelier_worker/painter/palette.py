@@ -27,7 +27,7 @@ def rgb(code: str) -> Colour:
 
 
 def to_lab(colours: NDArray[np.float64]) -> NDArray[np.float64]:
-    """sRGB (…, 3) in 0..255 to OKLab."""
+    """SRGB (…, 3) in 0..255 to OKLab."""
     linear = np.clip(colours / 255, 0, 1) ** 2.2
     return np.cbrt(linear @ _TO_LMS.T) @ _TO_LAB.T
 
@@ -85,7 +85,8 @@ class Palette:
 
     @property
     def haze(self) -> Colour:
-        return self.sky[-1]
+        """The colour of distance."""
+        return mix(self.sky[-1], self.sky[-2], 0.6 if self.time == "sunset" else 0.15)
 
     @property
     def dark(self) -> bool:
@@ -119,6 +120,11 @@ _LEAVES = {
     "garden": "f0506a f9b83a fdf1e0 b060d8 ff8a5c",
     "": "5fa04a 8fc05a 3f8048 b0cc62",
 }
+_LAMPS: dict[str, tuple[Colour, float]] = {  # what the light of an hour does to every colour
+    "day": ((1.0, 1.0, 1.0), 0.0), "dawn": ((1.0, 0.92, 0.9), 0.08),
+    "sunset": ((0.95, 0.68, 0.66), 0.14), "night": ((0.3, 0.4, 0.58), 0.2),
+    "storm": ((0.62, 0.66, 0.72), 0.15), "neon": ((0.35, 0.3, 0.6), 0.2),
+}  # fmt: skip
 _LIKELY = {  # hours the seed may choose; repeated ones are likelier
     "sea": "day day sunset dawn", "city": "night sunset dawn day", "desert": "day sunset dawn",
     "forest": "day dawn day sunset", "space": "night", "island": "day day sunset",
@@ -157,19 +163,23 @@ def choose(scene: Scene, rng: np.random.Generator) -> Palette:
     mid, near, ground = _many(str(rng.choice(land)))
     season = next((s for s in ("autumn", "spring") if s in also), "")
     leaves = _many(_LEAVES[season or ("garden" if scene.place == "garden" else "")])
-    if season:
-        mid, ground = mix(mid, leaves[0], 0.35), mix(ground, leaves[1], 0.45)
-        near = mix(near, shade(leaves[0], 0.4), 0.4)
+    if season == "autumn":
+        mid, ground = mix(mid, leaves[0], 0.4), mix(ground, leaves[1], 0.6)
+        near = mix(near, shade(leaves[0], 0.4), 0.5)
+    elif season:
+        mid, ground = mix(mid, leaves[2], 0.15), mix(ground, rgb("#a4d672"), 0.5)
     if also & {"snow", "winter"}:
-        mid, near, ground = mix(mid, rgb("#a8c0d8"), 0.5), mix(near, rgb("#2c4560"), 0.6), rgb("#eef3fa")
-    water = mix(rgb("#" + str(rng.choice(_WATERS))), sky[len(sky) // 2], 0.3)
-    lit = {"day": (0.0, 1.0), "dawn": (0.18, 0.97), "sunset": (0.3, 0.82), "night": (0.5, 0.55)}
-    towards, dim = lit[time]
-    if kind in ("storm", "neon"):
-        towards, dim = towards + 0.1, dim * 0.85
+        mid, near, ground = (
+            mix(mid, rgb("#a8c0d8"), 0.5),
+            mix(near, rgb("#2c4560"), 0.6),
+            rgb("#eef3fa"),
+        )
+    water = mix(rgb("#" + str(rng.choice(_WATERS))), sky[1], 0.25 if time != "day" else 0.1)
+    lamp, towards = _LAMPS[kind if kind in ("storm", "neon") and time == "day" else time]
 
     def grade(colour: Colour) -> Colour:
-        return shade(mix(colour, sky[1], towards), dim)
+        r, g, b = (own * light for own, light in zip(colour, lamp, strict=True))
+        return mix((r, g, b), sky[1], towards)
 
     light = {"day": "#fff7dc", "dawn": "#fff0d2", "sunset": "#fff0b8", "night": "#fbf4dc"}[time]
     palette = Palette(

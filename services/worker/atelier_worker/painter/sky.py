@@ -46,11 +46,11 @@ def sky(g: Stage, horizon: float, *, low: bool = False) -> tuple[float, float]:
     colours = colours + (np.array(p.light, np.float32) - colours) * near * (0.3 if p.dark else 0.5)
     gloomy = g.has("storm", "rain")
     n = noise2(rng, size, (2.2 * g.wide, 6), 5)
-    d = int(np.sign(y0 - horizon / 2)) or 1
-    lit = np.clip(0.5 + (n - np.roll(n, (3 * d, 2), (0, 1))) * -7, 0, 1)
+    fall, _ = np.gradient(n)
+    lit = np.clip(0.5 + fall * (-22 if y0 > horizon / 2 else 22), 0, 1)
     cover = np.clip((n - (0.4 if gloomy else 0.53)) * 5, 0, 1) * np.clip(1.25 - t, 0, 1)
     top = p.sky[0] if p.dark or gloomy else p.sky[1]
-    cloud = ramp((mix(top, p.haze, 0.25), mix(p.haze, p.light, 0.0 if p.dark else 0.7)), lit)
+    cloud = ramp((mix(top, p.haze, 0.25), mix(p.sky[-2], p.light, 0.0 if p.dark else 0.6)), lit)
     cover *= 0.35 if p.dark and not gloomy else 0.85
     c.field(colours + (cloud - colours) * cover[..., None] + rng.random((*n.shape, 1)) * 0.9)
     if p.dark and not gloomy:
@@ -127,7 +127,11 @@ def weather(g: Stage) -> None:
             ]
             c.fill(drops, mix(p.haze, _WHITE, 0.6), alpha=alpha)
     if g.has("snow"):
-        for count, r, alpha, soft in ((260, 0.0028, 0.8, 0), (60, 0.006, 0.9, 0), (14, 0.014, 0.7, 0.006)):
+        for count, r, alpha, soft in (
+            (260, 0.0028, 0.8, 0),
+            (60, 0.006, 0.9, 0),
+            (14, 0.014, 0.7, 0.006),
+        ):
             n = int(count * max(g.wide, 0.5))
             at = rng.random((n, 2)) * (g.wide, 1)
             size = r * rng.uniform(0.6, 1.3, n)
@@ -144,10 +148,12 @@ def bolt(g: Stage) -> None:
         n = 14
         ys = np.linspace(y, end, n)
         xs = x + np.cumsum(rng.normal(lean, 0.016, n))
-        return strip(np.stack([xs, ys], axis=1), np.linspace(thick, thick * 0.25, n))
+        return strip(np.stack([xs, ys], axis=1), thick, thick * 0.25)
 
     trunk = branch(x, 0.0, 0.56, 0.0, 0.008)
-    forks = [branch(*trunk[k], trunk[k, 1] + 0.2, lean, 0.004) for k, lean in ((4, 0.012), (7, -0.014))]
+    forks = [
+        branch(*trunk[k], trunk[k, 1] + 0.2, lean, 0.004) for k, lean in ((4, 0.012), (7, -0.014))
+    ]
     g.c.fill([trunk, *forks], (190, 200, 255), alpha=0.6, soft=0.008)
     g.c.fill([trunk, *forks], (250, 250, 255))
     if chance(rng, 0.5):

@@ -14,16 +14,18 @@ _VOCABULARY = {
     "city": "city cities town street skyline downtown urban skyscraper metropolis tokyo york london"
     " paris cyberpunk building village car 🏙 🌃",
     "mountain": "mountain peak alp alps himalaya volcano summit cliff highland ⛰ 🏔",
-    "desert": "desert dune sahara cactus oasis sand mars 🏜 🌵",
+    "desert": "desert dune sahara cactus oasis sand 🏜 🌵",
     "garden": "garden flower rose tulip poppies poppy lavender daisy bloom blossom sunflower bouquet"
     " orchid butterfly 🌸 🌷 🌻 🌹",
     "meadow": "meadow field hill grass countryside farm pasture prairie landscape",
-    "space": "space galaxy galaxies nebula cosmos cosmic planet universe star astronaut saturn"
-    " orbit spaceship 🌌 🪐 🚀 ✨",
+    "space": "space galaxy galaxies nebula cosmos cosmic planet universe star astronaut saturn mars"
+    " jupiter orbit spaceship 🌌 🪐 🚀 ✨",
     "portrait": "portrait woman man girl boy person face lady king queen prince princess human people"
     " child wizard witch elf warrior selfie hero 👩 👨 🙂",
     "abstract": "abstract geometric pattern shape fractal fluid texture dream bauhaus kandinsky"
     " surreal swirl minimal wallpaper",
+    "galaxy": "galaxy galaxies nebula spiral 🌌",
+    "planet": "planet saturn mars jupiter orbit 🪐",
     "night": "night midnight starry dark nocturnal evening moonlight moonlit",
     "sunset": "sunset dusk twilight golden 🌅 🌇",
     "dawn": "dawn sunrise morning",
@@ -71,11 +73,9 @@ _COLOURS = {
     "pink": "#f07aa8", "brown": "#80502e", "white": "#f2f2f0", "black": "#17171c",
     "grey": "#85888c", "gray": "#85888c", "silver": "#b8bec6",
 }  # fmt: skip
-PLACES = (
-    "portrait abstract city island lake river garden desert forest sea mountain meadow space".split()
-)
+PLACES = ["portrait", "abstract", "city", "island", "lake", "river", "garden", "desert", "forest", "sea", "mountain", "meadow", "space"]
 TIMES = ("night", "sunset", "dawn", "day")
-SUBJECTS = "fox cat wolf rabbit bear robot dragon castle lighthouse boat house".split()
+SUBJECTS = ["fox", "cat", "wolf", "rabbit", "bear", "robot", "dragon", "castle", "lighthouse", "boat", "house"]
 # Where a word that names no place is at home; the seed picks among them.
 _HOMES = {
     "fox": "forest meadow", "cat": "meadow garden", "wolf": "forest mountain", "rabbit": "meadow",
