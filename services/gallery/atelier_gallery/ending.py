@@ -1,0 +1,189 @@
+"""Ending a job from here: cancel it, or let it expire.
+
+The run record decides who ends a job; whatever it says afterwards, ours or another's, is folded.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from atelier_core.contracts.events import JobCancel, JobUpdated
+from atelier_core.contracts.problems import Code, Problem
+from atelier_core.domain.image import images_of
+from atelier_core.domain.job import Job, end
+from atelier_core.domain.outcome import JobError, JobStatus, Outcome
+from atelier_core.domain.run import RunRecord, run_key
+from atelier_core.domain.values import child_id, now
+from atelier_core.errors import (
+    ConflictError,
+    NotFoundError,
+    StorageFullError,
+    TransientError,
+)
+from atelier_core.ports import BlobStore, EventPublisher
+from atelier_gallery.ports import Change, ImageStore, JobStore
+from atelier_gallery.saving import Decision, change_many
+
+AT_ONCE = 16  # run records written at the same time
+RACES = 50  # lost races for one record before the store itself is suspected
+UNKNOWN = 3  # answers in a row that do not say whether the record was written
+PATIENCE = 30.0  # seconds all of it may take
+OVERDUE_AT_ONCE = 200
+EVERY = 10.0  # seconds between two looks at the deadlines
+
+STOPPED = (JobStatus.CANCELED, JobStatus.EXPIRED)
+
+
+async def end_run(blobs: BlobStore, job_id: str, outcome: Outcome) -> RunRecord:
+    """The record with the outcome that ended the job: `outcome`, unless it had one already.
+
+    Raises:
+        TransientError: the store does not answer.
+    """
+    key, unknown = run_key(job_id), 0
+    for _ in range(RACES):
+        etag = None
+        record = RunRecord(holder=None)
+        try:
+            blob = await blobs.get(key)
+        except NotFoundError:
+            pass
+        else:
+            etag, record = blob.info.etag, RunRecord.model_validate_json(blob.data)
+        if record.outcome is not None:
+            return record
+        record = record.model_copy(update={"outcome": outcome})
+        try:
+            await blobs.put(
+                key,
+                record.model_dump_json().encode(),
+                content_type="application/json",
+                if_absent=etag is None,
+                if_match=etag,
+            )
+        except ConflictError:
+            continue
+        except StorageFullError:
+            raise
+        except TransientError:
+            unknown += 1
+            if unknown == UNKNOWN:
+                raise
+        else:
+            return record
+    raise TransientError("a run record changes faster than it can be written")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """The use cases."""
+
+    jobs: JobStore
+    images: ImageStore
+    blobs: BlobStore
+    publisher: EventPublisher
+
+    async def cancel_job(self, job: Job) -> Job:
+        """The canceled job, also if it was canceled before.
+
+        Raises:
+            Problem: job_terminal after any other end.
+            TransientError: a store does not answer.
+        """
+        if not job.done:
+            (job,) = await self._end([job], _canceled())
+        if job.status is not JobStatus.CANCELED:
+            raise Problem(
+                Code.JOB_TERMINAL, "The job has ended and cannot be canceled.", job_id=job.id
+            )
+        return job
+
+    async def cancel_batch(self, batch_id: str, *, owner: str) -> None:
+        """Cancel what is not done of a batch that `owner` has, known or yet to be known.
+
+        Raises:
+            Problem: job_terminal when nothing was canceled, now or before.
+            NotFoundError: there is no such batch.
+        """
+        batch = await self.jobs.batch(batch_id, owner=owner)
+        if batch is None:
+            raise NotFoundError("There is no such batch.")
+        known = {part.index: part for part in batch.parts}
+        open_ids = [child_id(batch_id, i) for i, part in known.items() if not part.status.done]
+        unknown = [child_id(batch_id, i) for i in range(batch.size) if i not in known]
+        jobs = await self.jobs.find_many(open_ids, owners=(owner,))
+        outcome = _canceled()
+        ended = await self._end(jobs, outcome)
+        records = await _all_ended(self.blobs, unknown, outcome)
+        canceled = (
+            *(part.status for part in batch.parts),
+            *(job.status for job in ended),
+            *(record.outcome.status for record in records.values() if record.outcome),
+        )
+        if JobStatus.CANCELED not in canceled:
+            raise Problem(
+                Code.JOB_TERMINAL,
+                "Every job of the batch has ended and cannot be canceled.",
+                batch_id=batch_id,
+            )
+
+    async def expire_overdue(self, at: datetime) -> int:
+        """End the jobs whose deadline has passed at `at`; returns how many there were."""
+        overdue = await self.jobs.overdue(at, limit=OVERDUE_AT_ONCE)
+        if overdue:
+            error = JobError(code="deadline_passed", detail="The job was not done by its deadline.")
+            await self._end(overdue, Outcome(status=JobStatus.EXPIRED, error=error, at=at))
+        return len(overdue)
+
+    async def _end(self, jobs: Sequence[Job], outcome: Outcome) -> list[Job]:
+        """The jobs as they ended: by `outcome`, or as somebody else had ended them."""
+        records = await _all_ended(self.blobs, (job.id for job in jobs), outcome)
+        decisions = {
+            job.id: Decision[Job](job.owner, _Fold(records[job.id], outcome.at)) for job in jobs
+        }
+        settled = await change_many(self.jobs, decisions)
+        ended = [result.document for result in settled.values() if result.document]
+        pictures = [Change(image, read=0) for job in ended for image in images_of(job)]
+        if pictures:
+            await self.images.save_many(pictures)
+        for job in ended:
+            if settled[job.id].changed:
+                self.publisher.announce(JobUpdated(owner=job.owner, job=job))
+            if job.status in STOPPED:
+                self.publisher.announce(JobCancel(owner=job.owner, job_id=job.id))
+        return ended
+
+
+@dataclass(frozen=True)
+class _Fold:
+    record: RunRecord
+    at: datetime
+
+    def __call__(self, job: Job | None) -> Job | None:
+        if job is None or self.record.outcome is None:
+            return None
+        return end(job, self.record.outcome, calls=self.record.calls, at=self.at)
+
+
+def _canceled() -> Outcome:
+    return Outcome(status=JobStatus.CANCELED, at=now())
+
+
+async def _all_ended(
+    blobs: BlobStore, job_ids: Iterable[str], outcome: Outcome
+) -> dict[str, RunRecord]:
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(job_id: str) -> tuple[str, RunRecord]:
+        async with slots:
+            return job_id, await end_run(blobs, job_id, outcome)
+
+    try:
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(job_id)) for job_id in job_ids]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+    except TimeoutError as exc:
+        raise TransientError("Ending jobs takes too long.") from exc
+    return dict(task.result() for task in tasks)

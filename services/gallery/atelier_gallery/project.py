@@ -1,0 +1,215 @@
+"""The projection: events become saved snapshots, images and announcements, many at a time."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from atelier_core.contracts.events import (
+    BatchRequested,
+    Event,
+    ImageDerived,
+    ImageUpdated,
+    JobDeferred,
+    JobEnded,
+    JobRequested,
+    JobStarted,
+    JobUpdated,
+)
+from atelier_core.domain.image import Image, images_of
+from atelier_core.domain.job import Job
+from atelier_core.domain.outcome import JobStatus, image_key
+from atelier_core.domain.run import images_prefix
+from atelier_core.domain.values import now
+from atelier_core.errors import ContractError, Defer
+from atelier_core.ports import BlobStore, EventPublisher
+from atelier_gallery.fold import JobEvent, derived, fold, split
+from atelier_gallery.ports import Change, ImageStore, JobStore
+from atelier_gallery.saving import Decision, change_many, persistently
+
+MOST = 200  # events in one round
+LINGER = 0.01  # seconds that a round waits for company
+UNSEEN = timedelta(seconds=5)  # until a picture is asked for again that is derived but not saved
+
+
+@dataclass(eq=False)
+class _InHand:
+    """One event somebody waits for."""
+
+    event: Event
+    settled: asyncio.Future[None]
+
+    def done(self) -> None:
+        if not self.settled.done():
+            self.settled.set_result(None)
+
+    def failed(self, error: Exception) -> None:
+        if not self.settled.done():
+            self.settled.set_exception(error)
+
+
+@dataclass(eq=False)
+class _Story:
+    """The events of one round about one job, in the order they came."""
+
+    owner: str
+    events: list[JobEvent] = field(default_factory=list)
+    waiting: list[_InHand] = field(default_factory=list)
+
+    def decide(self, job: Job | None) -> Job | None:
+        before = job
+        for event in self.events:
+            job = fold(job, event) or job
+        return None if job is before else job
+
+
+class Project:
+    """A handler of one event; `run` must be running.
+
+    It returns once the event's job and images are saved, and never for want of a server: then it
+    waits. An event whose folding fails fails alone.
+    """
+
+    def __init__(
+        self, *, jobs: JobStore, images: ImageStore, blobs: BlobStore, publisher: EventPublisher
+    ) -> None:
+        self._jobs = jobs
+        self._images = images
+        self._blobs = blobs
+        self._publisher = publisher
+        self._waiting: list[_InHand] = []
+        self._arrived = asyncio.Event()
+
+    async def __call__(self, event: Event) -> None:
+        """Fold the event.
+
+        Raises:
+            Defer: what was derived belongs to a picture not yet known.
+            ContractError: no event for a projection.
+        """
+        in_hand = _InHand(event, asyncio.get_running_loop().create_future())
+        self._waiting.append(in_hand)
+        self._arrived.set()
+        await in_hand.settled
+
+    async def run(self) -> None:
+        """Handle what arrives, round by round, until cancelled."""
+        while True:
+            await self._arrived.wait()
+            if len(self._waiting) < MOST:
+                await asyncio.sleep(LINGER)
+            taken, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            if not self._waiting:
+                self._arrived.clear()
+            try:
+                await self._round(taken)
+            except Exception as exc:  # noqa: BLE001 - belongs to these events, not to the next ones
+                for in_hand in taken:
+                    in_hand.failed(exc)
+
+    async def _round(self, taken: Sequence[_InHand]) -> None:
+        stories: dict[str, _Story] = {}
+        pictures: dict[str, list[_InHand]] = {}
+        for in_hand in taken:
+            match in_hand.event:
+                case ImageDerived(image_id=image_id):
+                    pictures.setdefault(image_id, []).append(in_hand)
+                case (
+                    BatchRequested() | JobRequested() | JobStarted() | JobDeferred() | JobEnded()
+                ) as event:
+                    for part in split(event):
+                        story = stories.setdefault(part.job_id, _Story(part.owner))
+                        story.events.append(part)
+                        story.waiting.append(in_hand)
+                case other:
+                    in_hand.failed(ContractError(f"{other.type} is not projected"))
+        if stories:
+            jobs = await self._save_jobs(stories)
+            await self._insert_images(jobs)
+            await self._remove_late_bytes(stories, jobs)
+        if pictures:
+            await self._save_derived(pictures)
+        for in_hand in taken:
+            in_hand.done()
+
+    async def _save_jobs(self, stories: dict[str, _Story]) -> list[Job]:
+        """The stored snapshots after the stories."""
+        decisions = {i: Decision[Job](story.owner, story.decide) for i, story in stories.items()}
+        settled = await persistently(lambda: change_many(self._jobs, decisions), what="jobs")
+        jobs = []
+        for job_id, result in settled.items():
+            if result.error is not None:
+                for in_hand in stories[job_id].waiting:
+                    in_hand.failed(result.error)
+            elif result.document is not None:
+                jobs.append(result.document)
+                if result.changed:
+                    job = result.document
+                    self._publisher.announce(JobUpdated(owner=job.owner, job=job))
+        return jobs
+
+    async def _insert_images(self, jobs: Iterable[Job]) -> None:
+        """Also for jobs that did not change: whoever saved them may have died before this."""
+        new = [Change(image, read=0) for job in jobs for image in images_of(job)]
+        if new:
+            await persistently(lambda: self._images.save_many(new), what="images")
+
+    async def _remove_late_bytes(self, stories: dict[str, _Story], jobs: Iterable[Job]) -> None:
+        """What was stored for a job that had been canceled or had expired belongs to nobody."""
+        late = [
+            job
+            for job in jobs
+            if job.status in (JobStatus.CANCELED, JobStatus.EXPIRED)
+            and any(isinstance(e, JobEnded) and e.calls for e in stories[job.id].events)
+        ]
+        if late:
+            await persistently(lambda: self._tidy(late), what="late pictures")
+
+    async def _tidy(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            kept = {image_key(image) for image in job.images}
+            async for blob in self._blobs.list(images_prefix(job.id)):
+                if blob.key not in kept:
+                    await self._blobs.delete(blob.key)
+
+    async def _save_derived(self, pictures: dict[str, list[_InHand]]) -> None:
+        decisions = {
+            image_id: Decision[Image](waiting[0].event.owner, _derivation(waiting))
+            for image_id, waiting in pictures.items()
+        }
+        settled = await persistently(lambda: change_many(self._images, decisions), what="images")
+        for image_id, result in settled.items():
+            if result.changed and result.document is not None:
+                image = result.document
+                self._publisher.announce(ImageUpdated(owner=image.owner, image=image))
+            elif result.error is not None or result.document is None:
+                await self._refuse(image_id, pictures[image_id], result.error)
+
+    async def _refuse(
+        self, image_id: str, waiting: Sequence[_InHand], error: Exception | None
+    ) -> None:
+        """Derived before its job's end was folded: later. Purged since: never mind."""
+        for in_hand in waiting:
+            event = in_hand.event
+            if error is not None or not isinstance(event, ImageDerived):
+                in_hand.failed(error or ContractError("not about a picture"))
+                continue
+            job = await persistently(
+                lambda event=event: self._jobs.get(event.job_id, owner=event.owner),  # type: ignore[misc]
+                what="jobs",
+            )
+            if job is None or not job.done or any(image.id == image_id for image in job.images):
+                in_hand.failed(Defer(now() + UNSEEN, "the picture is not known yet"))
+
+
+def _derivation(waiting: Sequence[_InHand]) -> Callable[[Image | None], Image | None]:
+    events = [in_hand.event for in_hand in waiting]
+
+    def decide(image: Image | None) -> Image | None:
+        before = image
+        for event in events:
+            if image is not None and isinstance(event, ImageDerived):
+                image = derived(image, event) or image
+        return None if image is before else image
+
+    return decide

@@ -1,0 +1,74 @@
+"""When a job must end, and when silence about it has become suspicious: pure decisions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from atelier_core.domain.job import Job
+from atelier_core.domain.outcome import JobStatus
+from atelier_core.domain.request import DEFAULT_DEADLINE, Lane, Priority
+from atelier_core.domain.run import RunRecord
+
+BULK_IMAGES = 10  # a batch with more images than this is bulk
+OVERTAKEN = timedelta(minutes=10)  # later jobs have started: this one's message is gone
+PATIENCE = timedelta(minutes=5)  # after the time that a deferral announced
+FIRST_SWEEP = timedelta(minutes=10)  # until the second; doubles each time
+LAST_SWEEP = timedelta(hours=6)
+
+STARTED = tuple(
+    status
+    for status in JobStatus
+    if status not in (JobStatus.QUEUED, JobStatus.CANCELED, JobStatus.EXPIRED)
+)
+
+
+def deadline(job: Job) -> datetime:
+    """When it must be done."""
+    return job.created_at + timedelta(seconds=job.request.deadline or DEFAULT_DEADLINE)
+
+
+def is_bulk(job: Job) -> bool:
+    """Whether it is sure to wait in the bulk lane; others may, if their owner asked for many."""
+    size = job.batch.size if job.batch else 0
+    return job.request.priority is Priority.BACKGROUND or size * job.request.n > BULK_IMAGES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lanes:
+    """What was observed of the queues.
+
+    Args:
+        empty: the lanes that were empty in this reading and in the one a minute before.
+        started: by whether jobs are sure to be bulk, when the newest started one was accepted.
+    """
+
+    empty: frozenset[Lane]
+    started: Mapping[bool, datetime | None]
+
+
+def forgotten(
+    job: Job, *, lanes: Lanes, record: RunRecord | None, holder_alive: bool, now: datetime
+) -> bool:
+    """Whether the job's message must be lost, so that it is asked for again.
+
+    Silence alone is no evidence: a long queue is silent too. Asking once too often is harmless
+    (the run record lets a job run once), asking a thousand times is not.
+    """
+    if job.done:
+        return False
+    if job.deferred_until is not None:
+        return now >= job.deferred_until + PATIENCE
+    if record is not None and record.outcome is not None:
+        return True
+    if record is not None and record.holder is not None:
+        return not holder_alive
+    possible = {Lane.BULK} if is_bulk(job) else {Lane.INTERACTIVE, Lane.BULK}
+    if possible <= lanes.empty:
+        return True
+    newest = lanes.started.get(is_bulk(job))
+    return newest is not None and newest - job.created_at >= OVERTAKEN
+
+
+def next_sweep(sweeps: int, *, now: datetime) -> datetime:
+    """When a job that was asked for again `sweeps` times before may be looked at next."""
+    return now + min(FIRST_SWEEP * (1 << min(sweeps, 10)), LAST_SWEEP)

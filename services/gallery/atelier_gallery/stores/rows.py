@@ -1,0 +1,91 @@
+"""What is kept beside a document so that a database can find it; the same for every database.
+
+The document itself is kept as JSON text: exact, whatever its strings and keys hold.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from atelier_core.domain.batch import BatchPart
+from atelier_core.domain.image import Image
+from atelier_core.domain.job import Job
+from atelier_core.domain.outcome import JobStatus
+from atelier_core.domain.values import Money
+from atelier_gallery.ports import BatchJobs
+from atelier_gallery.schedule import deadline, is_bulk
+from atelier_gallery.words import words_of
+
+TOMBSTONE_DAYS = 7
+
+
+def ms(time: datetime) -> int:
+    """Whole milliseconds since the epoch."""
+    return round(time.timestamp() * 1000)
+
+
+def time_of(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def job_row(job: Job) -> dict[str, Any]:
+    return {
+        "owner": job.owner,
+        "version": job.version,
+        "status": str(job.status),
+        "done": job.done,
+        "bulk": is_bulk(job),
+        "batch_id": job.batch.id if job.batch else None,
+        "batch_index": job.batch.index if job.batch else None,
+        "batch_size": job.batch.size if job.batch else None,
+        "model": job.model or job.request.model,
+        "provider": job.provider,
+        "tags": list(job.tags),
+        "images": len(job.images),
+        "cost": job.cost.model_dump_json(),
+        "created_at": ms(job.created_at),
+        "updated_at": ms(job.updated_at),
+        "finished_at": ms(job.finished_at) if job.finished_at else None,
+        "deadline_at": ms(deadline(job)),
+        "doc": job.model_dump_json(),
+    }
+
+
+def image_row(image: Image) -> dict[str, Any]:
+    return {
+        "owner": image.owner,
+        "version": image.version,
+        "job_id": image.job_id,
+        "batch_id": image.batch_id,
+        "model": image.model,
+        "provider": image.provider,
+        "tags": list(image.tags),
+        "trashed": image.trashed_at is not None,
+        "favorite": image.favorite,
+        "deleted": False,
+        "created_at": ms(image.created_at),
+        "words": " ".join(words_of(image.prompt)),
+        "doc": image.model_dump_json(exclude={"content_url", "thumb_urls"}),
+    }
+
+
+BATCH_FIELDS = ("status", "version", "batch_index", "images", "cost", "updated_at")
+
+
+def batch_of(rows: Iterable[Mapping[str, Any]], *, size: int, created_at: int) -> BatchJobs:
+    """From the BATCH_FIELDS of each of its jobs."""
+    return BatchJobs(
+        size=size,
+        created_at=time_of(created_at),
+        parts=tuple(
+            BatchPart(
+                status=JobStatus(row["status"]),
+                version=row["version"],
+                index=row["batch_index"],
+                images=row["images"],
+                cost=Money.model_validate_json(row["cost"]),
+                updated_at=time_of(row["updated_at"]),
+            )
+            for row in rows
+        ),
+    )

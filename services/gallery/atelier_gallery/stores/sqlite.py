@@ -1,0 +1,149 @@
+"""What the SQLite stores of jobs and images share: saving, reading, the tail, filters."""
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, ClassVar, Generic, Self
+
+from atelier_core.adapters.sqlite import SqliteEngine
+from atelier_gallery.ports import Change, D, Filter, Page, Stamp
+from atelier_gallery.stores.rows import ms
+
+NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"  # milliseconds
+
+
+def among(name: str) -> str:
+    """The end of a condition: one of the JSON list that is the parameter `name`."""
+    return f" IN (SELECT value FROM json_each(:{name}))"  # noqa: S608 - names a parameter
+
+
+class Where:
+    """Conditions joined by AND, with their parameters; lists travel as JSON."""
+
+    def __init__(self, owner: str) -> None:
+        self.sql = ["owner = :owner"]
+        self.values: dict[str, Any] = {"owner": owner}
+
+    def among(self, column: str, values: Iterable[Any]) -> None:
+        """`column` is one of `values`; none at all filters nothing."""
+        if values := tuple(values):
+            self.add(column + among(column), column, values)
+
+    def add(self, sql: str, name: str, values: Sequence[Any]) -> None:
+        self.sql.append(sql)
+        self.values[name] = json.dumps(values)
+
+    def common(self, where: Filter) -> None:
+        self.among("model", where.models)
+        self.among("provider", where.providers)
+        self.among("batch_id", where.batches)
+        if where.tags:
+            self.add(
+                "EXISTS (SELECT 1 FROM json_each(tags) AS own JOIN json_each(:tags) AS wanted"
+                " ON own.value = wanted.value)",
+                "tags",
+                where.tags,
+            )
+        for operator, name, time in (
+            (">", "after", where.created_after),
+            ("<", "before", where.created_before),
+        ):
+            if time is not None:
+                self.sql.append(f"created_at {operator} :created_{name}")
+                self.values[f"created_{name}"] = ms(time)
+
+    def page(self, page: Page) -> str:
+        """All of it as the end of a SELECT."""
+        way, beyond = ("ASC", ">") if page.ascending else ("DESC", "<")
+        if page.after:
+            self.sql.append(f"(created_at, id) {beyond} (:place_time, :place_id)")
+            self.values |= {"place_time": ms(page.after.created_at), "place_id": page.after.id}
+        self.values["limit"] = page.limit
+        conditions = " AND ".join(self.sql)
+        return f"WHERE {conditions} ORDER BY created_at {way}, id {way} LIMIT :limit"
+
+
+class SqliteDocuments(Generic[D]):
+    """`create` it on an open engine. Subclasses name the table, its columns and the document."""
+
+    table: ClassVar[str]
+    schema: ClassVar[tuple[str, ...]]
+    columns: ClassVar[tuple[str, ...]]  # those that `row` fills
+    stamp: ClassVar[str]  # the columns of a Stamp
+
+    def __init__(self, engine: SqliteEngine) -> None:
+        self._engine = engine
+        names, columns = ", ".join(self.columns), ", ".join(f":{c}" for c in self.columns)
+        changes = ", ".join(f"{c} = :{c}" for c in self.columns)
+        self._insert = (
+            f"INSERT INTO {self.table} (id, {names}, saved_at) VALUES (:id, {columns}, {NOW})"  # noqa: S608 - of constants
+            " ON CONFLICT (id) DO NOTHING"
+        )
+        self._update = (
+            f"UPDATE {self.table} SET {changes}, saved_at = {NOW}"  # noqa: S608 - of constants
+            " WHERE id = :id AND version = :read"
+        )
+
+    @classmethod
+    async def create(cls, engine: SqliteEngine) -> Self:
+        """The store on `engine`, its table made if it is not there."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            for statement in cls.schema:
+                connection.execute(statement)
+
+        await engine.write(work)
+        return cls(engine)
+
+    def row(self, document: D) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def read(self, doc: str) -> D:
+        raise NotImplementedError
+
+    async def get(self, document_id: str, *, owner: str) -> D | None:
+        found = await self.find_many((document_id,), owners=(owner,))
+        return found[0] if found else None
+
+    async def find_many(self, ids: Collection[str], *, owners: Collection[str]) -> list[D]:
+        return await self.documents(
+            f"WHERE id{among('ids')} AND owner{among('owners')} AND doc != ''",
+            ids=json.dumps(list(ids)),
+            owners=json.dumps(list(owners)),
+        )
+
+    async def save_many(self, changes: Sequence[Change[D]]) -> frozenset[str]:
+        rows = [{"id": c.document.id, "read": c.read, **self.row(c.document)} for c in changes]
+
+        def work(connection: sqlite3.Connection) -> frozenset[str]:
+            return frozenset(row["id"] for row in rows if not self.save(connection, row))
+
+        return await self._engine.write(work) if rows else frozenset()
+
+    def save(self, connection: sqlite3.Connection, row: dict[str, Any]) -> bool:
+        """Whether the row was saved."""
+        statement = self._update if row["read"] else self._insert
+        return connection.execute(statement, row).rowcount == 1
+
+    async def newest_change(self) -> int:
+        rows = await self.rows(f"SELECT max(saved_at) FROM {self.table}")  # noqa: S608 - a constant
+        return rows[0][0] or 0
+
+    async def changed_since(
+        self, since: int, *, owners: Collection[str], limit: int
+    ) -> list[Stamp]:
+        rows = await self.rows(
+            f"SELECT {self.stamp} FROM {self.table} WHERE saved_at >= :since"  # noqa: S608 - of constants
+            f" AND owner{among('owners')} ORDER BY saved_at LIMIT :limit",
+            since=since,
+            owners=json.dumps(list(owners)),
+            limit=limit,
+        )
+        return [Stamp(**{**dict(row), "deleted": bool(row["deleted"])}) for row in rows]
+
+    async def documents(self, rest: str, **values: Any) -> list[D]:
+        rows = await self.rows(f"SELECT doc FROM {self.table} {rest}", **values)  # noqa: S608 - of constants
+        return [self.read(row["doc"]) for row in rows]
+
+    async def rows(self, sql: str, **values: Any) -> list[sqlite3.Row]:
+        return await self._engine.read(lambda c: c.execute(sql, values).fetchall())
