@@ -75,7 +75,9 @@
  * @property {Money} [price]
  *
  * @typedef {{id: string, name: string, description: string}} Style
- *
+ */
+
+/**
  * @template T
  * @typedef {{items: T[], next_cursor: string | null}} List
  */
