@@ -13,10 +13,10 @@ from PIL import Image, ImageFilter
 from atelier_worker.painter.canvas import Canvas
 from atelier_worker.painter.finish import STYLES, encode, vignette
 from atelier_worker.painter.palette import choose
-from atelier_worker.painter.portrait import backdrop, person
+
 from atelier_worker.painter.scenes import PLACES
 from atelier_worker.painter.sky import Stage, weather
-from atelier_worker.painter.subjects import subject
+from atelier_worker.painter.subjects import backdrop, person, subject
 from atelier_worker.painter.words import read
 
 __all__ = ["encode", "paint"]

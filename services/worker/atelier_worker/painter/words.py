@@ -73,9 +73,35 @@ _COLOURS = {
     "pink": "#f07aa8", "brown": "#80502e", "white": "#f2f2f0", "black": "#17171c",
     "grey": "#85888c", "gray": "#85888c", "silver": "#b8bec6",
 }  # fmt: skip
-PLACES = ["portrait", "abstract", "city", "island", "lake", "river", "garden", "desert", "forest", "sea", "mountain", "meadow", "space"]
+PLACES = [
+    "portrait",
+    "abstract",
+    "city",
+    "island",
+    "lake",
+    "river",
+    "garden",
+    "desert",
+    "forest",
+    "sea",
+    "mountain",
+    "meadow",
+    "space",
+]
 TIMES = ("night", "sunset", "dawn", "day")
-SUBJECTS = ["fox", "cat", "wolf", "rabbit", "bear", "robot", "dragon", "castle", "lighthouse", "boat", "house"]
+SUBJECTS = [
+    "fox",
+    "cat",
+    "wolf",
+    "rabbit",
+    "bear",
+    "robot",
+    "dragon",
+    "castle",
+    "lighthouse",
+    "boat",
+    "house",
+]
 # Where a word that names no place is at home; the seed picks among them.
 _HOMES = {
     "fox": "forest meadow", "cat": "meadow garden", "wolf": "forest mountain", "rabbit": "meadow",
