@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
@@ -66,6 +66,12 @@ class LocalQueue(Generic[T]):
             await self._filled.wait()
         return [self._items.popleft() for _ in range(min(limit, len(self._items)))]
 
+    def drain(self) -> list[T]:
+        """Everything that waits, taken out."""
+        items = list(self._items)
+        self._items.clear()
+        return items
+
     def close(self) -> None:
         """Drop the timers of what is delayed."""
         for timer in self._delayed:
@@ -115,8 +121,12 @@ async def consuming(
     *,
     prefetch: int,
     grace: float,
-) -> AsyncIterator[asyncio.TaskGroup]:
-    """Call `handle` for what `queue` holds, `prefetch` at a time, until the context is left."""
+    stop: Callable[[], Awaitable[None]] | None = None,
+) -> AsyncIterator[None]:
+    """Call `handle` for what `queue` holds, `prefetch` at a time, until the context is left.
+
+    On leaving nothing more is taken, `stop` is awaited, then what is in hand is.
+    """
 
     async def pump() -> None:
         while True:
@@ -127,9 +137,11 @@ async def consuming(
         hands = InHand(group, prefetch)
         pumping = group.create_task(pump())
         try:
-            yield group
+            yield
         finally:
             pumping.cancel()
+            if stop is not None:
+                await stop()
             await hands.leave(grace)
 
 
@@ -173,7 +185,7 @@ async def consuming_locally(
     prefetch: int,
     grace: float,
     kept: Callable[[DeadLetter], None],
-) -> AsyncIterator[asyncio.TaskGroup]:
+) -> AsyncIterator[None]:
     """Settle what `queue` holds until the context is left."""
 
     async def handle(message: LocalMessage) -> None:
@@ -187,8 +199,8 @@ async def consuming_locally(
         )
         await settler.settle(delivery, LocalCarrier(queue, message, kept))
 
-    async with consuming(queue, handle, prefetch=prefetch, grace=grace) as group:
-        yield group
+    async with consuming(queue, handle, prefetch=prefetch, grace=grace):
+        yield
 
 
 def takers(name: str, durable: Mapping[str, frozenset[str]]) -> list[str]:

@@ -1,0 +1,155 @@
+"""One connection to RabbitMQ that is made again whenever it is lost."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import aio_pika
+import aiormq
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from yarl import URL
+
+from atelier_core.delivery import describe
+from atelier_core.errors import SettingsError, TransientError
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = "10"  # seconds; a silent server is given up after about three of them
+CONNECT_WITHIN = 10.0
+CLOSE_WITHIN = 3.0
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds between attempts to connect
+
+
+def is_trouble(exc: BaseException) -> bool:
+    """Whether the driver says with `exc` that the server is away or said no.
+
+    Two of its ways are odd: what waits for a connection that was stuck is cancelled (and nobody
+    else cancelled the task then), and what is closed without a reason raises a bare Exception.
+    """
+    if isinstance(exc, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and not task.cancelling()
+    return isinstance(exc, (*CONNECTION_EXCEPTIONS, TimeoutError)) or type(exc) is Exception
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Trouble with the server becomes a TransientError."""
+    try:
+        yield
+    except (Exception, asyncio.CancelledError) as exc:
+        if not is_trouble(exc):
+            raise
+        raise TransientError(f"RabbitMQ, {doing}: {describe(exc)}") from exc
+
+
+def server_url(text: str) -> URL:
+    """The address to connect to.
+
+    Raises:
+        SettingsError: it is no AMQP address. The message does not quote it: it may hold a password.
+    """
+    with suppress(ValueError):
+        url = URL(text)
+        if url.scheme in ("amqp", "amqps") and url.host:
+            return url if "heartbeat" in url.query else url.update_query(heartbeat=HEARTBEAT)
+    raise SettingsError("The RabbitMQ address must be an amqp:// or amqps:// address.")
+
+
+class Link:
+    """`run` it; `connection` is there whenever the server is and `declare` has succeeded on it."""
+
+    def __init__(
+        self, url: URL, *, name: str, declare: Callable[[AbstractConnection], Awaitable[None]]
+    ) -> None:
+        self._url = url
+        self._name = name
+        self._declare = declare
+        self._connection: AbstractConnection | None = None
+        self._up = asyncio.Event()
+        self._dropped = asyncio.Event()
+
+    @property
+    def is_up(self) -> bool:
+        return self._up.is_set()
+
+    async def connection(self) -> AbstractConnection:
+        """The connection, as soon as there is one."""
+        while self._connection is None:
+            await self._up.wait()
+        return self._connection
+
+    async def redeclare(self) -> None:
+        """Run `declare` on the connection again. Raises TransientError."""
+        with translated("declaring"):
+            async with asyncio.timeout(CONNECT_WITHIN):
+                await self._declare(await self.connection())
+
+    def drop(self) -> None:
+        """Give up a connection that does not answer; a new one is made."""
+        self._dropped.set()
+
+    async def run(self) -> None:
+        """Connect, wait for the connection's end, connect again; until cancelled."""
+        wait = FIRST_WAIT
+        while True:
+            try:
+                connection = await self._connect()
+            except TransientError as exc:
+                extra = {"connection": self._name, "error": describe(exc)}
+                log.warning("RabbitMQ cannot be used yet", extra=extra)
+                await asyncio.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - jitter
+                wait = min(wait * 2, LONGEST_WAIT)
+                continue
+            wait = FIRST_WAIT
+            try:
+                await self._until_lost(connection)
+            finally:
+                await _close(connection)
+            log.warning("RabbitMQ connection lost", extra={"connection": self._name})
+
+    async def _connect(self) -> AbstractConnection:
+        with translated("connecting"):
+            async with asyncio.timeout(CONNECT_WITHIN):
+                connection = await aio_pika.connect(
+                    self._url, client_properties={"connection_name": self._name}
+                )
+                try:
+                    await self._declare(connection)
+                except BaseException:
+                    await _close(connection)
+                    raise
+        return connection
+
+    async def _until_lost(self, connection: AbstractConnection) -> None:
+        if connection.transport is None:
+            return
+        closing = connection.transport.connection.closing
+        self._dropped.clear()
+        dropped = asyncio.ensure_future(self._dropped.wait())
+        self._connection = connection
+        self._up.set()
+        try:
+            await asyncio.wait((closing, dropped), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._connection = None
+            self._up.clear()
+            dropped.cancel()
+            closing.cancel()
+
+
+async def channel_of(channel: AbstractChannel) -> aiormq.Channel:
+    """The driver's lower half: publishing without waiting for the socket, acks in bulk."""
+    underlay = await channel.get_underlay_channel()
+    if not isinstance(underlay, aiormq.Channel):
+        raise TypeError(f"unexpected channel {type(underlay)}")
+    return underlay
+
+
+async def _close(connection: AbstractConnection) -> None:
+    with suppress(TransientError), translated("closing"):
+        async with asyncio.timeout(CLOSE_WITHIN):
+            await connection.close()
