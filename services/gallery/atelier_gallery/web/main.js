@@ -4,6 +4,7 @@ import { createRouter } from "./core/router.js";
 import { createSocket } from "./core/socket.js";
 import { PATIENCE, createStore } from "./core/store.js";
 import { createGallery } from "./pages/gallery/model.js";
+import { BLANK, restored } from "./pages/generate/form.js";
 import { createGenerate } from "./pages/generate/model.js";
 import { createImagePage } from "./pages/image/model.js";
 import { createQueue } from "./pages/queue/model.js";
@@ -68,13 +69,13 @@ const socket = createSocket({
 });
 
 const gallery = createGallery({ api, store, router, toasts });
-const queue = createQueue({ api, store, toasts, newKey });
-const image = createImagePage({ api, store, router, gallery });
+const queue = createQueue({ api, store, toasts, newKey, sleep });
+const image = createImagePage({ api, store, router, gallery, afterClosing: (then) => requestAnimationFrame(then) });
 const generate = createGenerate({
   api, store, toasts, newKey, sleep,
   draft: {
     read() {
-      try { return JSON.parse(session.read(DRAFT) ?? "null"); } catch { return null; }
+      try { return restored(JSON.parse(session.read(DRAFT) ?? "null")); } catch { return BLANK; }
     },
     write: (form) => session.write(DRAFT, JSON.stringify(form)),
   },
@@ -88,12 +89,12 @@ async function signIn(key) {
   try {
     await api.signIn(key);
   } catch (error) {
-    if (error instanceof ApiError) return false;
+    if (error instanceof ApiError) return error.code;
     throw error;
   }
   store.signedIn();
   socket.connect();
-  return true;
+  return null;
 }
 
 /** The catalogue is needed to ask for anything: tried until it is there. */

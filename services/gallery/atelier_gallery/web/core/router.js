@@ -36,7 +36,20 @@ export function createRouter(window) {
       const next = { ...route.peek(), ...changes };
       const url = format(next);
       if (url === format(route.peek())) return;
-      window.history[replace ? "replaceState" : "pushState"](null, "", url);
+      if (replace) window.history.replaceState(window.history.state, "", url);
+      else window.history.pushState({ ours: true }, "", url);
+      route.value = next;
+    },
+    /**
+     * Undoes the step that led here, so that going back later does not lead here again; a page that was entered by its
+     * address has no such step, and changes in place.
+     *
+     * @param {Partial<Route>} changes  what the step before was without
+     */
+    back(changes) {
+      const next = { ...route.peek(), ...changes };
+      if (window.history.state?.ours) window.history.back();
+      else window.history.replaceState(null, "", format(next));
       route.value = next;
     },
   };

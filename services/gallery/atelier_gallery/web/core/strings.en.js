@@ -19,7 +19,8 @@ export const strings = {
   "signIn.title": "Sign in",
   "signIn.text": "This Atelier is protected. Enter the key it was started with (ATELIER_API_KEY).",
   "signIn.key": "Key",
-  "signIn.wrong": "That key was not accepted.",
+  "signIn.problem.unauthenticated": "That key was not accepted.",
+  "signIn.problem.other": "The server did not answer. Try again.",
   "signIn.submit": "Sign in",
 
   "toast.region": "Messages",

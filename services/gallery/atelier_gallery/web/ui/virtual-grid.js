@@ -71,17 +71,18 @@ export function VirtualGrid({ items, more, label, min, gap, active, focusRequest
       style=${{ transform: `translateY(${row * rowHeight}px)`, height: `${side}px`, gap: `${gap}px`, gridTemplateColumns: `repeat(${columns}, 1fr)` }}>
       ${items.slice(row * columns, (row + 1) * columns).map((item, column) => h(Cell, {
     key: item.id, column: column + 1, name: name(item), active: row * columns + column === index,
-    onClick: () => { onActive(item.id, false); onOpen(item); }, children: cell(item),
+    onFocus: () => { if (row * columns + column !== index) onActive(item.id, false); },
+    onClick: () => onOpen(item), children: cell(item),
   }))}</div>`)}</div>`;
 }
 
 /**
- * @param {{column: number, name: string, active: boolean, onClick: () => void, key?: string,
+ * @param {{column: number, name: string, active: boolean, onFocus: () => void, onClick: () => void, key?: string,
  *   children: import("./html.js").Children}} props
  */
-function Cell({ column, name, active, onClick, children }) {
+function Cell({ column, name, active, onFocus, onClick, children }) {
   return html`<div role="gridcell" class="cell" aria-colindex=${column} aria-label=${name} tabindex=${active ? 0 : -1}
-    onClick=${onClick}>${children}</div>`;
+    onFocus=${onFocus} onClick=${onClick}>${children}</div>`;
 }
 
 /**

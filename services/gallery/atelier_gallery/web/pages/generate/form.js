@@ -25,6 +25,18 @@ export const BLANK = {
   rows: [{ id: 1, text: "" }], model: "", style: "", aspect: "1:1", size: "", n: 1, negative: "", seed: "", format: "",
 };
 
+/** The form from what was kept, which an older page may have written. @param {any} kept @returns {Form} */
+export function restored(kept) {
+  /** @type {any} */
+  const form = { ...BLANK };
+  for (const [name, value] of Object.entries(BLANK)) {
+    if (typeof kept?.[name] === typeof value) form[name] = kept[name];
+  }
+  const rows = Array.isArray(kept?.rows) ? kept.rows.filter((/** @type {any} */ row) => typeof row?.text === "string") : [];
+  form.rows = rows.length ? rows.map((/** @type {Row} */ row, /** @type {number} */ index) => ({ id: index + 1, text: row.text })) : BLANK.rows;
+  return form;
+}
+
 /** @param {readonly Row[]} rows */
 const nextId = (rows) => 1 + Math.max(0, ...rows.map((row) => row.id));
 
@@ -161,7 +173,7 @@ export function fromRequest(request, seed) {
     rows: [{ id: 1, text: request.prompt }],
     model: !request.model || request.model === "auto" ? "" : request.model,
     style: request.style ?? "",
-    aspect: request.aspect_ratio ?? (request.size ? "" : BLANK.aspect),
+    aspect: request.aspect_ratio ?? BLANK.aspect,
     size: request.size ?? "",
     n: 1,
     negative: request.negative_prompt ?? "",

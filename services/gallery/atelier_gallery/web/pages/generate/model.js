@@ -2,7 +2,7 @@
 import { ApiError, repeating, unknownOutcome } from "../../core/api.js";
 import { t, tOr } from "../../core/i18n.js";
 import { batch, computed, effect, signal } from "../../ui/html.js";
-import { BLANK, addRow, capabilities, editRow, offer, placeErrors, removeRow, toRequest, tooLong, validSeed, withoutSent, written } from "./form.js";
+import { addRow, capabilities, editRow, offer, placeErrors, removeRow, toRequest, tooLong, validSeed, withoutSent, written } from "./form.js";
 
 /**
  * @typedef {import("./form.js").Form} Form
@@ -19,11 +19,11 @@ const NO_PROBLEMS = { byRow: new Map(), rest: [] };
  * @param {import("../../core/store.js").Store} of.store
  * @param {import("../../ui/toast.js").ToastModel} of.toasts
  * @param {() => string} of.newKey
- * @param {{read: () => Form | null, write: (form: Form) => void}} of.draft  survives a reload
+ * @param {{read: () => Form, write: (form: Form) => void}} of.draft  survives a reload
  * @param {(ms: number) => Promise<void>} of.sleep
  */
 export function createGenerate({ api, store, toasts, newKey, draft, sleep }) {
-  const form = signal({ ...BLANK, ...draft.read() });
+  const form = signal(draft.read());
   const models = signal(/** @type {readonly import("../../core/types.js").Model[]} */ ([]));
   const styles = signal(/** @type {readonly import("../../core/types.js").Style[]} */ ([]));
   const sending = signal(/** @type {Sending} */ ("idle"));

@@ -2,6 +2,7 @@ import { money, t } from "../../core/i18n.js";
 import { Button } from "../../ui/button.js";
 import { h, html, useRef } from "../../ui/html.js";
 import { CountChoice, ModelChoice, More, ShapeChoice, StyleChoice } from "./options.js";
+import { MAX_ROWS } from "./form.js";
 import { PromptRow } from "./rows.js";
 
 /** Keys of the examples: `example.KEY` is the name, `example.KEY.prompt` what it types. */
@@ -27,7 +28,7 @@ export function GeneratePage({ model, onAccepted }) {
     key: row.id, row, position: index + 1, alone: rows.length === 1, error: byRow.get(row.id), model,
     wanted: wish.id === row.id ? wish.count : 0, onSubmit: submit,
   }))}</ol>
-    <div class="under-prompts">${h(Button, { icon: "add", look: "quiet", onClick: model.add, children: t("generate.add") })}</div>
+    <div class="under-prompts">${h(Button, { icon: "add", look: "quiet", disabled: rows.length >= MAX_ROWS, onClick: model.add, children: t("generate.add") })}</div>
     ${h(Examples, { model })}
     ${h(StyleChoice, { model })}
     ${h(ShapeChoice, { model })}

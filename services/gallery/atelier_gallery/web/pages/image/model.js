@@ -13,8 +13,9 @@ import { computed, effect, signal } from "../../ui/html.js";
  * @param {import("../../core/store.js").Store} of.store
  * @param {import("../../core/router.js").Router} of.router
  * @param {import("../gallery/model.js").Gallery} of.gallery
+ * @param {(then: () => void) => void} of.afterClosing  once the dialog has given the focus back
  */
-export function createImagePage({ api, store, router, gallery }) {
+export function createImagePage({ api, store, router, gallery, afterClosing }) {
   const id = computed(() => router.route.value.image);
   const fetched = signal(/** @type {Image | null} */ (null));
   const failure = signal(/** @type {{id: string, code: string} | null} */ (null));
@@ -76,8 +77,8 @@ export function createImagePage({ api, store, router, gallery }) {
     },
     close() {
       const last = id.peek();
-      router.go({ image: null });
-      if (last) gallery.activate(last, true);
+      router.back({ image: null });
+      if (last) afterClosing(() => gallery.activate(last, true));
     },
     /** On to the next picture, or out when there is none. */
     async trash() {
@@ -88,6 +89,11 @@ export function createImagePage({ api, store, router, gallery }) {
       const next = after ?? before;
       if (next) this.show(next);
       else this.close();
+    },
+    /** Closes, and leaves the focus to `then`. @param {() => void} then */
+    leave(then) {
+      router.back({ image: null });
+      afterClosing(then);
     },
     async restore() {
       const back = image.peek();

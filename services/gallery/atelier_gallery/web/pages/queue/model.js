@@ -1,5 +1,5 @@
 /** The jobs under way, and what became of those that ended while somebody watched. */
-import { ApiError } from "../../core/api.js";
+import { ApiError, repeating } from "../../core/api.js";
 import { t, tOr } from "../../core/i18n.js";
 import { shorten } from "../../core/text.js";
 import { computed, effect, signal } from "../../ui/html.js";
@@ -57,8 +57,9 @@ export function fractionOf(job, fractions) {
  * @param {import("../../core/store.js").Store} of.store
  * @param {import("../../ui/toast.js").ToastModel} of.toasts
  * @param {() => string} of.newKey
+ * @param {(ms: number) => Promise<void>} of.sleep
  */
-export function createQueue({ api, store, toasts, newKey }) {
+export function createQueue({ api, store, toasts, newKey, sleep }) {
   const lingering = signal(/** @type {ReadonlySet<string>} */ (new Set()));
   const dismissed = signal(/** @type {ReadonlySet<string>} */ (new Set()));
   const jobs = computed(() => shownJobs(store.live.value.jobs, lingering.value, dismissed.value));
@@ -66,6 +67,8 @@ export function createQueue({ api, store, toasts, newKey }) {
   const tick = signal(0);
   /** @type {Set<string>} */
   let underWay = new Set();
+  /** One key per job to retry, until it is known what came of it. @type {Map<string, string>} */
+  const keys = new Map();
 
   effect(() => {
     const now = new Set();
@@ -117,7 +120,11 @@ export function createQueue({ api, store, toasts, newKey }) {
     cancel: (job) => take(api.cancel(job.id)),
     /** @param {Job} job */
     async retry(job) {
-      if (await take(api.retry(job.id, newKey()))) this.dismiss(job);
+      const key = keys.get(job.id) ?? newKey();
+      keys.set(job.id, key);
+      if (!await take(repeating(() => api.retry(job.id, key), { sleep }))) return;
+      keys.delete(job.id);
+      this.dismiss(job);
     },
     /** @param {Job} job */
     dismiss(job) {

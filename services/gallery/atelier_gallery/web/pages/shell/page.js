@@ -21,7 +21,7 @@ import { SignIn } from "./sign-in.js";
  * @property {import("../gallery/model.js").Gallery} gallery
  * @property {import("../image/model.js").ImageModel} image
  * @property {import("./theme.js").Theme} theme
- * @property {(key: string) => Promise<boolean>} signIn
+ * @property {(key: string) => Promise<string | null>} signIn  the code of what was wrong
  * @property {() => void} reconnect
  */
 
@@ -48,10 +48,7 @@ export function Shell({ store, router, toasts, generate, queue, gallery, image, 
         ${h(GalleryPage, { model: gallery, router, onExample: () => generate.example(t("example.lighthouse.prompt")) })}</main></div>
     ${h(ImagePage, {
     model: image, toasts,
-    onUse: (job, of) => {
-      router.go({ image: null });
-      generate.use(fromRequest(job.request, of.seed));
-    },
+    onUse: (job, of) => image.leave(() => generate.use(fromRequest(job.request, of.seed))),
   })}
     ${store.signInNeeded.value && h(SignIn, { onSignIn: signIn })}
     ${h(Toasts, { model: toasts })}`;
