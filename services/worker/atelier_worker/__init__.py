@@ -1,0 +1,1 @@
+"""Turns accepted requests into stored pictures. Has no database: the run record is its memory."""

@@ -1,0 +1,68 @@
+"""Thumbnails and blurhashes, made when nobody waits for them."""
+
+import logging
+
+from atelier_core.contracts.events import Event, ImageDerived, JobEnded
+from atelier_core.domain.derive import SMALL
+from atelier_core.domain.outcome import ProducedImage, image_key, thumb_key
+from atelier_core.errors import NotFoundError, PermanentError
+from atelier_core.ports import BlobStore, EventPublisher
+from atelier_worker.ports import Deriver
+
+log = logging.getLogger(__name__)
+
+
+class Derive:
+    """Handler of `media.derive`: the small thumbnail and the blurhash of each picture of a job."""
+
+    def __init__(self, blobs: BlobStore, publisher: EventPublisher, deriver: Deriver) -> None:
+        self._blobs = blobs
+        self._publisher = publisher
+        self._deriver = deriver
+
+    async def __call__(self, event: Event) -> None:
+        """Derive what is missing. A picture that cannot be decoded gets an error people can see.
+
+        Raises:
+            TransientError: the store, the broker or the pool has no room now.
+        """
+        if not isinstance(event, JobEnded):
+            return
+        for image in event.outcome.images:
+            # A job's end may be told again for a late bill: what is derived stays. After a death
+            # the thumbnail may be stored and never told of, so then it is made again.
+            if event.redelivered or not await self._exists(thumb_key(image, SMALL)):
+                await self._derive(event.owner, image)
+
+    async def _exists(self, key: str) -> bool:
+        try:
+            await self._blobs.head(key)
+        except NotFoundError:
+            return False
+        return True
+
+    async def _derive(self, owner: str, image: ProducedImage) -> None:
+        try:
+            blob = await self._blobs.get(image_key(image))
+        except NotFoundError:
+            return  # purged meanwhile
+        blurhash = error = None
+        try:
+            derived = await self._deriver.derive(blob.data)
+        except PermanentError as exc:
+            error = str(exc)[:300]
+            log.warning("not derived", extra={"image_id": image.id, "error": error})
+        else:
+            await self._blobs.put(
+                thumb_key(image, SMALL), derived.thumb_320, content_type="image/webp"
+            )
+            blurhash = derived.blurhash
+        await self._publisher.publish(
+            ImageDerived(
+                owner=owner,
+                job_id=image.job_id,
+                image_id=image.id,
+                blurhash=blurhash,
+                error=error,
+            )
+        )

@@ -1,0 +1,82 @@
+"""What a dead letter of a lane leaves behind: a job that has ended, with the reason."""
+
+import logging
+from datetime import UTC, datetime
+
+from atelier_core.contracts.events import BatchRequested, JobRequested, decode
+from atelier_core.domain.outcome import JobError, JobStatus, Outcome
+from atelier_core.domain.request import AcceptedJob, ImageRequest
+from atelier_core.domain.values import is_id
+from atelier_core.errors import ContractError
+from atelier_core.ports import DeadLetter
+from atelier_worker.bench import Bench
+from atelier_worker.record import ended
+
+log = logging.getLogger(__name__)
+
+_DETAILS = {
+    "unreadable_message": "The request could not be read by the worker that got it.",
+    "deadline_passed": "The job was not done before its deadline.",
+}
+
+
+class GiveUp:
+    """The `on_dead` of the lanes and of their expansion."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    async def __call__(self, letter: DeadLetter) -> None:
+        """End the jobs the letter is about. Waits for the store and the broker; never raises."""
+        log.error(
+            "a request was given up",
+            extra={"queue": letter.queue, "code": letter.code, "reason": letter.reason}
+            | ({"job_id": letter.job_id} if letter.job_id else {})
+            | ({"batch_id": letter.batch_id} if letter.batch_id else {}),
+        )
+        error = JobError(
+            code=letter.code,
+            detail=_DETAILS.get(letter.code, "The job could not be run."),
+            retryable=letter.code == "internal_error",
+        )
+        expired = letter.code == "deadline_passed"
+        status = JobStatus.EXPIRED if expired else JobStatus.FAILED
+        for job in jobs_of(letter):
+            await self._end(job, Outcome(status=status, error=error, at=self._bench.clock()))
+
+    async def _end(self, job: AcceptedJob, outcome: Outcome) -> None:
+        bench = self._bench
+        change = ended(outcome, (), holder=bench.me)
+        try:
+            record = (await bench.change(job.id, change, over=None)).record
+        except ContractError:
+            log.exception("the run record is not readable", extra={"job_id": job.id})
+            record = change(None)
+        await bench.announce_end(job, record)
+
+
+def jobs_of(letter: DeadLetter) -> tuple[AcceptedJob, ...]:
+    """The jobs a dead letter is about: from its body, else from the ids of its headers."""
+    try:
+        event = decode(letter.raw)
+    except ContractError:
+        event = None
+    if isinstance(event, JobRequested):
+        return (event.job,)
+    if isinstance(event, BatchRequested):
+        return event.jobs()
+    if not is_id(letter.job_id):
+        return ()
+    return (
+        AcceptedJob(
+            id=letter.job_id,
+            owner=letter.owner,
+            request=ImageRequest(prompt=""),
+            created_at=_born(letter.job_id),
+        ),
+    )
+
+
+def _born(job_id: str) -> datetime:
+    """The time inside a UUIDv7: its first 48 bits, in milliseconds."""
+    return datetime.fromtimestamp(int(job_id.replace("-", "")[:12], 16) / 1000, UTC)

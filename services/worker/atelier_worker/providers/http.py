@@ -1,0 +1,132 @@
+"""What all vendors behind HTTP share: one client, bodies read within limits, errors translated.
+
+The transport is aiohttp's: httpx's own does not carry thousands of open calls.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from atelier_worker.ports import Caller, Fault, ProviderError
+
+MAX_BODY: Final = 160 * 2**20  # ten large pictures in base64
+UNKNOWN_BODY: Final = 16 * 2**20  # reserved where the vendor does not say how much comes
+IN_THREAD: Final = 256 * 1024  # bytes from which decoding would hold everybody else up
+CONNECT: Final = 10.0  # seconds
+ANSWER: Final = 530.0  # seconds between two bytes: just less than a message may be held
+
+BY_STATUS: Final[Mapping[int, Fault]] = {
+    400: Fault.INVALID_REQUEST,
+    401: Fault.AUTH,
+    402: Fault.BILLING,
+    403: Fault.AUTH,
+    404: Fault.MODEL_UNAVAILABLE,
+    408: Fault.TIMEOUT,
+    410: Fault.MODEL_UNAVAILABLE,
+    413: Fault.INVALID_REQUEST,
+    422: Fault.INVALID_REQUEST,
+    429: Fault.RATE_LIMITED,
+    502: Fault.TRANSPORT,
+    503: Fault.OVERLOADED,
+    504: Fault.TIMEOUT,
+}
+
+
+@asynccontextmanager
+async def open_client(
+    base_url: str, *, connections: int, headers: Mapping[str, str] | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client for one vendor; redirects are not followed."""
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    async with httpx.AsyncClient(
+        base_url=base_url,
+        headers=headers,
+        transport=AiohttpTransport(limits=limits),
+        timeout=httpx.Timeout(ANSWER, connect=CONNECT),
+    ) as client:
+        yield client
+
+
+@contextmanager
+def transport_errors() -> Iterator[None]:
+    """What happens on the way becomes a ProviderError: the vendor may or may not have the call."""
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
+        raise ProviderError(Fault.OVERLOADED, "The provider cannot be reached.") from exc
+    except httpx.TimeoutException as exc:
+        raise ProviderError(Fault.TIMEOUT, "The provider did not answer in time.") from exc
+    except httpx.HTTPError as exc:
+        raise ProviderError(
+            Fault.TRANSPORT, f"The connection to the provider broke ({type(exc).__name__})."
+        ) from exc
+
+
+async def read_body(response: httpx.Response, caller: Caller) -> bytes:
+    """The whole body, once there is room for it.
+
+    Raises:
+        ProviderError: it is larger than any answer may be.
+        httpx.HTTPError: the connection broke.
+    """
+    announced = response.headers.get("content-length", "")
+    size = int(announced) if announced.isdigit() else UNKNOWN_BODY
+    if size > MAX_BODY:
+        raise ProviderError(Fault.BAD_RESPONSE, "The provider's answer is too large.")
+    await caller.receiving(size)
+    parts: list[bytes] = []
+    received = 0
+    async for part in response.aiter_bytes():
+        received += len(part)
+        if received > MAX_BODY:
+            raise ProviderError(Fault.BAD_RESPONSE, "The provider's answer is too large.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def read_json(body: bytes) -> Any:
+    """What the body says; in a thread if it is long.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    return await asyncio.to_thread(json.loads, body) if len(body) > IN_THREAD else json.loads(body)
+
+
+def status_error(response: httpx.Response, detail: str, *, request_id: str | None) -> ProviderError:
+    """The error that an answer's status alone tells."""
+    status = response.status_code
+    other = Fault.OVERLOADED if status >= httpx.codes.INTERNAL_SERVER_ERROR else Fault.BAD_RESPONSE
+    return ProviderError(
+        BY_STATUS.get(status, other),
+        detail,
+        http_status=status,
+        retry_after=retry_after(response.headers),
+        provider_request_id=request_id,
+    )
+
+
+def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
+    """Seconds that a `Retry-After` header asks for: a number or a date; None if unreadable."""
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        return None
+    return max(0.0, (at - (now or datetime.now(UTC))).total_seconds())

@@ -1,0 +1,117 @@
+"""From a provider's answer to pictures in the object store. What was bought is not lost again."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from atelier_core.domain.outcome import JobError, ProducedImage, image_key
+from atelier_core.domain.request import AcceptedJob
+from atelier_core.domain.run import Call, images_prefix
+from atelier_core.errors import AtelierError, NotFoundError, PermanentError
+from atelier_core.ports import BlobStore, Clock
+from atelier_worker.ports import AGAIN, Answer, Fault, Picture
+from atelier_worker.produce import Bill, NotAPictureError, particulars, produce, read_particulars
+from atelier_worker.trouble import Trouble
+
+log = logging.getLogger(__name__)
+
+IN_THREAD: Final = 256 * 1024  # bytes from which looking at a picture would hold everybody else up
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of an answer: pictures stored, and why the others are not."""
+
+    images: tuple[ProducedImage, ...] = ()
+    spoilt: Mapping[int, JobError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture that an earlier run stored, and the bill of its call."""
+
+    image: ProducedImage
+    bill: Bill
+
+
+class Storing:
+    """Keeps pictures, and finds those kept before."""
+
+    def __init__(self, blobs: BlobStore, *, trouble: Trouble, clock: Clock) -> None:
+        self._blobs = blobs
+        self._trouble = trouble
+        self._clock = clock
+
+    async def keep(self, job: AcceptedJob, call: Call, answer: Answer) -> Kept:
+        """Store the answer's pictures, for as long as the store needs. Never raises."""
+        images: list[ProducedImage] = []
+        spoilt = {m.index: failure(m.fault, m.detail) for m in answer.missing}
+        for picture in answer.pictures:
+            if picture.index not in call.indexes:
+                log.warning("a picture nobody ordered", extra={"job_id": job.id})
+                continue
+            try:
+                images.append(await self._keep(job, call, answer, picture))
+            except NotAPictureError as exc:
+                spoilt[picture.index] = failure(Fault.BAD_RESPONSE, str(exc))
+            except PermanentError as exc:
+                log.exception("the store refuses a picture", extra={"job_id": job.id})
+                spoilt[picture.index] = JobError(code="storage_failed", detail=str(exc)[:300])
+        have = {image.index for image in images} | set(spoilt)
+        for index in set(call.indexes) - have:
+            spoilt[index] = failure(Fault.BAD_RESPONSE, "The provider sent no picture for it.")
+        return Kept(tuple(images), spoilt)
+
+    async def find(self, job_id: str) -> tuple[Found, ...]:
+        """The pictures of a job that are in the store already, one an index.
+
+        Raises:
+            TransientError: the store did not answer.
+        """
+        found: dict[int, Found] = {}
+        async for listed in self._blobs.list(images_prefix(job_id)):
+            try:
+                info = await self._blobs.head(listed.key)
+                image, bill = read_particulars(job_id, info)
+            except NotFoundError:
+                continue
+            except (KeyError, ValueError):
+                log.warning("a picture without particulars", extra={"key": listed.key})
+                continue
+            found.setdefault(image.index, Found(image, bill))
+        return tuple(found.values())
+
+    async def discard(
+        self, mine: tuple[ProducedImage, ...], named: tuple[ProducedImage, ...]
+    ) -> None:
+        """Remove the bytes of `mine` that the job's outcome does not name. Never raises."""
+        for key in {image_key(image) for image in mine} - {image_key(image) for image in named}:
+            try:
+                await self._blobs.delete(key)
+            except AtelierError as exc:
+                log.warning("late bytes not removed", extra={"key": key, "error": str(exc)})
+
+    async def _keep(
+        self, job: AcceptedJob, call: Call, answer: Answer, picture: Picture
+    ) -> ProducedImage:
+        at = self._clock()
+        if len(picture.data) > IN_THREAD:
+            image, data = await asyncio.to_thread(produce, job, call, picture, at=at)
+        else:
+            image, data = produce(job, call, picture, at=at)
+        meta = particulars(image, call, answer)
+
+        async def put() -> None:
+            await self._blobs.put(
+                image_key(image), data, content_type=image.content_type, meta=meta
+            )
+
+        await self._trouble.persist(put, what="picture", final=(PermanentError,))
+        return image
+
+
+def failure(fault: Fault, detail: str) -> JobError:
+    """An attempt's error; `detail` is cut to what people read."""
+    return JobError(code=fault, detail=detail[:300], retryable=fault in AGAIN)

@@ -1,0 +1,229 @@
+"""What a worker does with a job it is handed: look at its record, decide, act."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from atelier_core.contracts.catalogue import Model
+from atelier_core.contracts.events import Event, JobCancel, JobRequested
+from atelier_core.domain.outcome import JobError, JobStatus, Outcome
+from atelier_core.domain.request import AcceptedJob, Lane
+from atelier_core.domain.run import Call, merge_calls
+from atelier_core.errors import ConflictError, Defer
+from atelier_worker import calling
+from atelier_worker.bench import Bench
+from atelier_worker.decide import (
+    Announce,
+    Create,
+    Decision,
+    DeferTo,
+    Delivery,
+    Draw,
+    End,
+    Join,
+    Take,
+    TakeOver,
+    decide,
+    open_calls,
+)
+from atelier_worker.lanes import Gate, NoPlaceError
+from atelier_worker.orders import choose
+from atelier_worker.ports import Fault
+from atelier_worker.record import Held, ended, known
+from atelier_worker.run import OvertakenError, Run
+
+log = logging.getLogger(__name__)
+
+SLOT: Final = 300.0  # seconds a message in hand waits for a slot
+CLEAR: Final = 60.0  # seconds it waits for trouble to pass
+SOON: Final = timedelta(seconds=5)
+LATER: Final = timedelta(seconds=30)  # another worker may have what this one lacks
+DECISIONS: Final = 8  # of one delivery: each but the first was overtaken by somebody else
+
+
+@dataclass
+class _Running:
+    """A job in this worker's hands; `run` is its run once there is one."""
+
+    run: Run | None = None
+    end: asyncio.Future[None] = field(default_factory=asyncio.Future)
+
+
+class Worker:
+    """The handler of both lanes. One job runs at most once in this process."""
+
+    def __init__(self, bench: Bench, *, slots: Gate) -> None:
+        self._bench = bench
+        self._slots = slots
+        self._running: dict[str, _Running] = {}
+
+    async def __call__(self, event: Event) -> None:
+        """Run the requested job to its end.
+
+        Raises:
+            Defer: it has to wait; the request should come again then.
+            TransientError: the store does not answer; nothing was begun.
+        """
+        if not isinstance(event, JobRequested):
+            return
+        try:
+            async with self._slots.place(event.lane, patience=SLOT):
+                await self._may_begin()
+                await self._work(event)
+        except NoPlaceError:
+            raise Defer(self._bench.clock() + SOON) from None
+
+    async def cancel(self, event: Event) -> None:
+        """Abort what runs of a job whose record says that it has ended."""
+        if not isinstance(event, JobCancel) or event.job_id not in self._running:
+            return
+        held = await self._bench.records.read(event.job_id)
+        running = self._running.get(event.job_id)
+        if held and held.record.outcome and running and running.run:
+            running.run.stop()
+
+    async def _may_begin(self) -> None:
+        try:
+            await self._bench.trouble.passed(patience=CLEAR)
+        except TimeoutError:
+            raise Defer(self._bench.clock() + LATER, "trouble in this worker") from None
+        if not self._bench.liveness.sure:
+            raise Defer(self._bench.clock() + SOON, "this worker may be taken for dead")
+
+    async def _work(self, event: JobRequested) -> None:
+        for _ in range(DECISIONS):
+            decision, held, model = await self._decide(event)
+            if isinstance(decision, Join):
+                await asyncio.shield(self._running[event.job_id].end)
+                return
+            running = self._running[event.job_id] = _Running()
+            try:
+                await self._act(decision, held, model, event, running)
+            except OvertakenError:
+                running.end.set_exception(Defer(self._bench.clock() + SOON))
+            except BaseException as exc:
+                again = exc if isinstance(exc, Defer) else Defer(self._bench.clock() + SOON)
+                running.end.set_exception(again)
+                raise
+            else:
+                running.end.set_result(None)
+                return
+            finally:
+                del self._running[event.job_id]
+                if running.end.done():
+                    running.end.exception()  # whether or not anybody joined
+        raise Defer(self._bench.clock() + SOON, "overtaken again and again")
+
+    async def _decide(self, event: JobRequested) -> tuple[Decision, Held | None, Model | None]:
+        bench, job = self._bench, event.job
+        model = choose(job.request, bench.book, bench.providers)
+        held = await bench.records.read(job.id)
+        holder = held.record.holder if held else None
+        alive = holder is not None and await bench.liveness.is_alive(holder)
+        delivery = Delivery(
+            me=bench.me,
+            redelivered=event.redelivered,
+            free=model is not None and model.free,
+            running=job.id in self._running,
+            holder_alive=alive,
+            now=bench.clock(),
+            deadline=job.deadline,
+        )
+        return decide(held.record if held else None, delivery), held, model
+
+    async def _act(
+        self,
+        decision: Decision,
+        held: Held | None,
+        model: Model | None,
+        event: JobRequested,
+        running: _Running,
+    ) -> None:
+        job, lane = event.job, event.lane
+        match decision:
+            case Announce(open_calls=calls) if held:
+                await self._announce(job, held, calls)
+            case End(outcome=outcome):
+                await self._end(job, held, outcome)
+            case DeferTo(until=until):
+                raise Defer(until, "held by a living worker")
+            case _ if model is None:
+                await self._without_model(job, held)
+            case Draw():
+                await self._run(job, model, lane, None, running, unrecorded=True)
+            case Create():
+                await self._run(job, model, lane, None, running)
+            case Take(lost=lost) if held:
+                held = await self._claim(job, held, lost, takeovers=0)
+                await self._run(job, model, lane, held, running)
+            case TakeOver(lost=lost) if held:
+                held = await self._claim(job, held, lost, takeovers=1)
+                await self._run(job, model, lane, held, running)
+
+    async def _run(
+        self,
+        job: AcceptedJob,
+        model: Model,
+        lane: Lane,
+        held: Held | None,
+        running: _Running,
+        *,
+        unrecorded: bool = False,
+    ) -> None:
+        running.run = Run(self._bench, job, model, lane=lane, held=held, unrecorded=unrecorded)
+        await running.run()
+
+    async def _claim(
+        self, job: AcceptedJob, held: Held, lost: tuple[Call, ...], *, takeovers: int
+    ) -> Held:
+        """Become the holder of a record.
+
+        Raises:
+            OvertakenError: somebody else did, or ended it.
+        """
+        record = held.record.model_copy(
+            update={
+                "holder": self._bench.me,
+                "takeovers": held.record.takeovers + takeovers,
+                "step": held.record.step + 1,
+                "calls": merge_calls(held.record.calls, map(calling.lost, lost)),
+            }
+        )
+        try:
+            claimed = await self._bench.records.write(job.id, record, over=held)
+        except ConflictError as exc:
+            raise OvertakenError("claimed by somebody else") from exc
+        if claimed.record.outcome is not None:
+            raise OvertakenError("ended by somebody else")
+        return claimed
+
+    async def _announce(self, job: AcceptedJob, held: Held, open_calls: tuple[Call, ...]) -> None:
+        """Settle the calls nobody waits for any more, and tell the end."""
+        settled = []
+        for call in open_calls:
+            provider = self._bench.providers.get(call.provider)
+            if call.provider_job_id and provider:
+                cost = await calling.cancel(provider, call)
+                settled.append(calling.stopped(call, cost, at=self._bench.clock()))
+            else:
+                settled.append(calling.lost(call))
+        held = await self._bench.change(job.id, known(settled, holder=self._bench.me), over=held)
+        await self._bench.announce_end(job, held.record)
+
+    async def _end(self, job: AcceptedJob, held: Held | None, outcome: Outcome) -> None:
+        """End it without another call; whoever runs it is told to stop."""
+        held = await self._bench.change(
+            job.id, ended(outcome, (), holder=self._bench.me), over=held
+        )
+        self._bench.publisher.announce(JobCancel(owner=job.owner, job_id=job.id))
+        await self._announce(job, held, open_calls(held.record))
+
+    async def _without_model(self, job: AcceptedJob, held: Held | None) -> None:
+        """No provider here draws what is asked for; perhaps one elsewhere does."""
+        if self._bench.book.find(job.request.model):
+            raise Defer(self._bench.clock() + LATER, "no provider here has the model")
+        error = JobError(code=Fault.MODEL_UNAVAILABLE, detail="The catalogue has no such model.")
+        outcome = Outcome(status=JobStatus.FAILED, error=error, at=self._bench.clock())
+        await self._end(job, held, outcome)
