@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from io import BytesIO
 from math import ceil, pi
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,9 +128,9 @@ def _orientation(picture: Image.Image) -> int:
 
 def _plain(picture: Image.Image) -> Image.Image:
     """In 8 bits a channel, RGB, or RGBA if anything in it is transparent."""
-    if picture.mode in {"I", "I;16", "I;16B", "I;16L"}:  # a cut to 8 bits would burn it all white
-        levels: NDArray[Any] = np.asarray(picture)
-        picture = Image.fromarray((levels.clip(0, 65535) >> 8).astype(np.uint8))
+    if picture.mode == "I;16":  # converting clips at 255: nearly everything would be white
+        levels: NDArray[np.uint16] = np.asarray(picture)
+        picture = Image.fromarray((levels >> 8).astype(np.uint8))
     if picture.has_transparency_data:
         return picture.convert("RGBA")
     return picture.convert("RGB")
