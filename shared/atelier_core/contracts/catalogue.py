@@ -74,6 +74,11 @@ class Catalogue(_Entry):
     def style(self, name: str) -> Style | None:
         return next((style for style in self.styles if style.id == name), None)
 
+    def worded(self, prompt: str, style: str | None, model: Model) -> str:
+        """`prompt` as `model` gets it: with the style in words if it knows no styles."""
+        known = self.style(style) if style else None
+        return prompt if known is None or model.capabilities.styles else f"{prompt}, {known.suffix}"
+
     def of(self, providers: Iterable[str]) -> tuple[Model, ...]:
         """The models of `providers`."""
         names = frozenset(providers)

@@ -20,9 +20,14 @@ _SENTENCES = {
 
 
 def pointer(loc: Iterable[str | int]) -> str:
-    """RFC 6901. A name the caller made up and that is no plain name ends it."""
+    """RFC 6901. A name the caller made up and that is no plain name ends it.
+
+    Tags of our unions begin with `#`; they are no part of the body.
+    """
     path = ""
     for part in loc:
+        if isinstance(part, str) and part.startswith("#"):
+            continue
         if isinstance(part, str) and not _NAME.fullmatch(part):
             break
         path += f"/{part}"

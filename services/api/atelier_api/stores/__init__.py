@@ -1,0 +1,1 @@
+"""The API's documents on each engine; named by composition roots only."""

@@ -1,0 +1,119 @@
+"""What there is: models, styles, providers."""
+
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from atelier_api.traffic import Workers
+from atelier_core.contracts.catalogue import Capabilities, Catalogue
+from atelier_core.domain.values import Money, Value
+from atelier_core.http.app import new_router
+from atelier_core.http.auth import Owner
+from atelier_core.http.describe import problems
+
+
+class ModelAnswer(Value):
+    """A model; `price` is per image. `available`: a worker can draw with it, as far as is known."""
+
+    id: str
+    object: Literal["model"] = "model"
+    name: str
+    provider: str
+    aliases: tuple[str, ...]
+    available: bool
+    capabilities: Capabilities
+    price: Money
+
+
+class StyleAnswer(Value):
+    """A named addition to the prompt."""
+
+    id: str
+    object: Literal["style"] = "style"
+    name: str
+    description: str
+
+
+class ProviderAnswer(Value):
+    """Where pictures come from. `workers` is how many announced it in the last half minute."""
+
+    id: str
+    object: Literal["provider"] = "provider"
+    available: bool
+    workers: int
+    models: tuple[str, ...]
+
+
+class _List(Value):
+    object: Literal["list"] = "list"
+    next_cursor: None = None
+
+
+class ModelList(_List):
+    items: tuple[ModelAnswer, ...]
+
+
+class StyleList(_List):
+    items: tuple[StyleAnswer, ...]
+
+
+class ProviderList(_List):
+    items: tuple[ProviderAnswer, ...]
+
+
+def catalogue_routes(book: Catalogue, providers: Collection[str], workers: Workers) -> APIRouter:
+    router = new_router(tags=["catalogue"])
+    models = book.of(providers)
+
+    @router.get(
+        "/v1/models",
+        operation_id="listModels",
+        summary="The models and what they can do",
+        responses={200: {"model": ModelList}, **problems()},
+    )
+    async def list_models(_owner: Owner) -> Response:
+        shown = tuple(
+            ModelAnswer(**dict(model), available=workers.is_on(model.provider)) for model in models
+        )
+        return _answer(ModelList(items=shown))
+
+    @router.get(
+        "/v1/styles",
+        operation_id="listStyles",
+        summary="The named styles",
+        responses={200: {"model": StyleList}, **problems()},
+    )
+    async def list_styles(_owner: Owner) -> Response:
+        shown = tuple(
+            StyleAnswer(id=style.id, name=style.name, description=style.description)
+            for style in book.styles
+        )
+        return _answer(StyleList(items=shown))
+
+    @router.get(
+        "/v1/providers",
+        operation_id="listProviders",
+        summary="The providers and whether they are on",
+        responses={200: {"model": ProviderList}, **problems()},
+    )
+    async def list_providers(_owner: Owner) -> Response:
+        return _answer(ProviderList(items=tuple(_provider(name) for name in _names())))
+
+    def _names() -> Sequence[str]:
+        return list(dict.fromkeys(model.provider for model in models))
+
+    def _provider(name: str) -> ProviderAnswer:
+        return ProviderAnswer(
+            id=name,
+            available=workers.is_on(name),
+            workers=workers.alive(name),
+            models=tuple(model.id for model in models if model.provider == name),
+        )
+
+    return router
+
+
+def _answer(value: Value) -> Response:
+    return Response(value.model_dump_json(), media_type="application/json")

@@ -1,0 +1,231 @@
+"""Idempotency rows and tickets in MongoDB; every time in them is the database's."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import ReturnDocument, UpdateOne, WriteConcern
+from pymongo.errors import BulkWriteError, InvalidURI, PyMongoError
+
+from atelier_api.ports import KEPT, Claim, Row, Scope, State
+from atelier_core.errors import SettingsError, TransientError
+
+Document = dict[str, Any]
+Collection = AsyncIOMotorCollection[Document]
+
+TIMEOUT: Final = 2_000  # milliseconds that anything may take
+TRIES: Final = 3  # of racing upserts: a duplicate key means that the row is there now
+
+
+@asynccontextmanager
+async def open_stores(
+    url: str, *, database: str | None = None
+) -> AsyncIterator[tuple["MongoIdempotency", "MongoTickets", "MongoDatabase"]]:
+    """Both stores in the database that `url` names (`atelier` if none), and what they live in.
+
+    The server need not be there yet: `MongoDatabase.prepare` says when it is.
+
+    Raises:
+        SettingsError: `url` is not one.
+    """
+    try:
+        client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+            url,
+            tz_aware=True,
+            timeoutMS=TIMEOUT,
+            serverSelectionTimeoutMS=TIMEOUT,
+            connectTimeoutMS=TIMEOUT,
+            appname="atelier-api",
+        )
+    except (InvalidURI, ValueError) as exc:
+        raise SettingsError("ATELIER_MONGO_URL is not the address of a MongoDB server.") from exc
+    try:
+        db = client.get_default_database(database or "atelier")
+        rows = _durable(db, "api_idempotency")
+        tickets = _durable(db, "api_tickets")
+        yield MongoIdempotency(rows), MongoTickets(tickets), MongoDatabase(db, rows, tickets)
+    finally:
+        client.close()
+
+
+def _durable(db: "AsyncIOMotorDatabase[Document]", name: str) -> Collection:
+    return db.get_collection(name, write_concern=WriteConcern("majority", j=True))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except PyMongoError as exc:
+        raise TransientError(f"MongoDB: {type(exc).__name__}") from exc
+
+
+class MongoDatabase:
+    """What the stores need of the server before and while they are used."""
+
+    def __init__(
+        self, db: "AsyncIOMotorDatabase[Document]", rows: Collection, tickets: Collection
+    ) -> None:
+        self._db = db
+        self._rows = rows
+        self._tickets = tickets
+
+    async def prepare(self) -> None:
+        """Make the indexes. Raises TransientError."""
+        with _translated():
+            await self._rows.create_index("claimed_at", expireAfterSeconds=int(KEPT))
+            await self._tickets.create_index("expires_at", expireAfterSeconds=0)
+
+    async def ping(self) -> None:
+        """Return if the server answers. Raises TransientError."""
+        with _translated():
+            await self._db.command("ping")
+
+
+class MongoIdempotency:
+    def __init__(self, rows: Collection) -> None:
+        self._rows = rows
+
+    async def claim(self, claims: Sequence[Claim]) -> Sequence[Row]:
+        new = await self._insert(claims)
+        standing = await self._read({_key(c.scope) for i, c in enumerate(claims) if i not in new})
+        return [
+            _made(claim) if index in new else standing[_key(claim.scope)]
+            for index, claim in enumerate(claims)
+        ]
+
+    async def _insert(self, claims: Sequence[Claim]) -> frozenset[int]:
+        """The indexes of the claims whose rows were made by this call."""
+        pending = dict(enumerate(claims))
+        new: set[int] = set()
+        for _ in range(TRIES):
+            order = list(pending)
+            with _translated():
+                try:
+                    result = await self._rows.bulk_write(
+                        [_upsert(pending[index]) for index in order], ordered=False
+                    )
+                    return frozenset(new | {order[at] for at in result.upserted_ids or {}})
+                except BulkWriteError as exc:
+                    details = exc.details or {}
+                    new |= {order[done["index"]] for done in details.get("upserted", ())}
+                    lost = {order[error["index"]] for error in details.get("writeErrors", ())}
+                    if details.get("writeConcernErrors") or not _only_duplicates(details):
+                        raise
+                    pending = {index: pending[index] for index in lost}
+        return frozenset(new)
+
+    async def _read(self, keys: set[str]) -> Mapping[str, Row]:
+        if not keys:
+            return {}
+        with _translated():
+            found = self._rows.aggregate(
+                [
+                    {"$match": {"_id": {"$in": sorted(keys)}}},
+                    {"$addFields": {"age": {"$subtract": ["$$NOW", "$claimed_at"]}}},
+                ]
+            )
+            return {document["_id"]: _row(document) async for document in found}
+
+    async def find(self, scope: Scope) -> Row | None:
+        key = _key(scope)
+        return (await self._read({key})).get(key)
+
+    async def mark(self, scopes: Sequence[Scope], state: State) -> None:
+        keys = [_key(scope) for scope in scopes]
+        with _translated():
+            await self._rows.update_many(
+                {"_id": {"$in": keys}, "state": {"$ne": State.ACCEPTED}}, {"$set": {"state": state}}
+            )
+
+    async def forget(self, scope: Scope) -> None:
+        with _translated():
+            await self._rows.delete_one({"_id": _key(scope), "state": {"$ne": State.ACCEPTED}})
+
+
+def _key(scope: Scope) -> str:
+    """The scope as one unique value of bounded length."""
+    parts = json.dumps([scope.owner, scope.method, scope.path, scope.key])
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def _upsert(claim: Claim) -> UpdateOne:
+    fields = {
+        "owner": claim.scope.owner,
+        "method": claim.scope.method,
+        "path": claim.scope.path,
+        "key": claim.scope.key,
+        "fingerprint": claim.fingerprint,
+        "id": claim.id,
+        "created_at": claim.created_at,
+        "state": State.PENDING.value,
+    }
+    values: Document = {name: {"$literal": value} for name, value in fields.items()}
+    values["claimed_at"] = "$$NOW"
+    kept = {name: {"$ifNull": [f"${name}", value]} for name, value in values.items()}
+    return UpdateOne({"_id": _key(claim.scope)}, [{"$set": kept}], upsert=True)
+
+
+def _only_duplicates(details: Mapping[str, Any]) -> bool:
+    return all(error.get("code") == DUPLICATE_KEY for error in details.get("writeErrors", ()))
+
+
+DUPLICATE_KEY: Final = 11000
+
+
+def _made(claim: Claim) -> Row:
+    return Row(
+        fingerprint=claim.fingerprint,
+        id=claim.id,
+        created_at=claim.created_at,
+        state=State.PENDING,
+        age=0.0,
+        mine=True,
+    )
+
+
+def _row(document: Document) -> Row:
+    return Row(
+        fingerprint=document["fingerprint"],
+        id=document["id"],
+        created_at=document["created_at"].astimezone(UTC),
+        state=State(document["state"]),
+        age=max(0.0, document["age"] / 1000),
+        mine=False,
+    )
+
+
+class MongoTickets:
+    def __init__(self, tickets: Collection) -> None:
+        self._tickets = tickets
+
+    async def issue(self, digest: str, *, owner: str, seconds: float) -> datetime:
+        kept = {
+            "owner": {"$literal": owner},
+            "expires_at": {"$add": ["$$NOW", int(seconds * 1000)]},
+        }
+        with _translated():
+            document = await self._tickets.find_one_and_update(
+                {"_id": digest}, [{"$set": kept}], upsert=True, return_document=ReturnDocument.AFTER
+            )
+        return _time(document["expires_at"])
+
+    async def redeem(self, digest: str) -> str | None:
+        unused = {"_id": digest, "redeemed_at": {"$exists": False}}
+        with _translated():
+            document = await self._tickets.find_one_and_update(
+                unused,
+                [{"$set": {"redeemed_at": "$$NOW"}}],
+                return_document=ReturnDocument.AFTER,
+            )
+        if document is None or document["redeemed_at"] >= document["expires_at"]:
+            return None
+        return str(document["owner"])
+
+
+def _time(value: datetime) -> datetime:
+    return value.astimezone(UTC)

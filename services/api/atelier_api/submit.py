@@ -1,0 +1,259 @@
+"""The one thing the API does: make a checked request safe with the broker, once."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from atelier_api.body import CreateBatch, CreateJob, image_request, refuse_unbuilt
+from atelier_api.offer import CostRange, Offer, Step, offer, step, total
+from atelier_api.once import Acceptance, Once, Request, fingerprint
+from atelier_api.ports import Scope
+from atelier_api.traffic import Traffic, lane_for
+from atelier_core.contracts.catalogue import Catalogue, Model
+from atelier_core.contracts.events import BatchEntry, BatchRequested, JobRequested
+from atelier_core.contracts.problems import Code, Problem, not_found
+from atelier_core.domain.batch import Batch, summarise
+from atelier_core.domain.job import Job, accept
+from atelier_core.domain.request import AcceptedJob, ImageRequest, Lane, RequestWarning
+from atelier_core.domain.values import Value, child_id, is_id
+from atelier_core.errors import TransientError
+from atelier_core.ports import EventPublisher, JobReader
+
+FRESH = 2.0  # seconds a job just accepted is waited for before it is called unknown
+
+
+class AcceptedBatch(Batch):
+    """A batch as its acceptance answers it."""
+
+    job_ids: tuple[str, ...]
+
+
+class DryJob(Value):
+    """What would be accepted, and who would be asked for it."""
+
+    index: int
+    request: ImageRequest
+    warnings: tuple[RequestWarning, ...]
+    chain: tuple[Step, ...]
+
+
+class DryRun(Value):
+    """What a submission would do; nothing was queued and nothing spent."""
+
+    object: Literal["dry_run"] = "dry_run"
+    jobs: tuple[DryJob, ...]
+    cost: CostRange
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and under which idempotency key."""
+
+    owner: str
+    path: str
+    key: str | None = None
+
+    @property
+    def scope(self) -> Scope | None:
+        return Scope(self.owner, "POST", self.path, self.key) if self.key is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """One job to be: its request, what may draw it, and what comes with it."""
+
+    request: ImageRequest
+    offer: Offer
+    tags: tuple[str, ...]
+    metadata: dict[str, str]
+    retried_from: str | None = None
+
+    def accepted(self, job_id: str, owner: str, at: datetime) -> AcceptedJob:
+        return AcceptedJob(
+            id=job_id,
+            owner=owner,
+            retried_from=self.retried_from,
+            request=self.request,
+            tags=self.tags,
+            metadata=self.metadata,
+            warnings=self.offer.warnings,
+            created_at=at,
+        )
+
+
+class Submit:
+    """The use cases. Every method raises `Problem` for what clients may be told."""
+
+    def __init__(
+        self,
+        *,
+        publisher: EventPublisher,
+        reader: JobReader,
+        once: Once,
+        traffic: Traffic,
+        book: Catalogue,
+        providers: Collection[str],
+    ) -> None:
+        self._publisher = publisher
+        self._reader = reader
+        self._once = once
+        self._traffic = traffic
+        self._book = book
+        self._providers = providers
+
+    async def job(self, body: CreateJob, caller: Caller) -> tuple[Job, Acceptance]:
+        """Accept one job; version 1 of it."""
+        return await self._single(self._order(body), caller, fingerprint(body, caller.key))
+
+    async def retry(self, job_id: str, caller: Caller) -> tuple[Job, Acceptance]:
+        """Accept the request of a done job again, as a new job."""
+        old = await self._known(job_id, caller.owner)
+        if not old.done:
+            raise Problem(Code.JOB_NOT_DONE, "The job is not done: there is nothing to retry.")
+        order = _Order(
+            request=old.request,
+            offer=self._offer(old.request),
+            tags=old.tags,
+            metadata=old.metadata,
+            retried_from=old.id,
+        )
+        return await self._single(order, caller, fingerprint(None, caller.key))
+
+    async def batch(self, body: CreateBatch, caller: Caller) -> tuple[AcceptedBatch, Acceptance]:
+        """Accept a batch: one message, all of it or nothing."""
+        orders = self._orders(body)
+        lane = self._lane(caller, orders)
+        entries = tuple(
+            BatchEntry(
+                request=order.request,
+                tags=order.tags,
+                metadata=order.metadata,
+                warnings=order.offer.warnings,
+            )
+            for order in orders
+        )
+
+        async def send(batch_id: str, at: datetime) -> None:
+            await self._publisher.publish(
+                BatchRequested(
+                    owner=caller.owner,
+                    batch_id=batch_id,
+                    entries=entries,
+                    lane=lane,
+                    created_at=at,
+                )
+            )
+
+        acceptance = await self._once(
+            Request(
+                scope=caller.scope,
+                fingerprint=fingerprint(body, caller.key),
+                kind="batch_id",
+                admit=lambda: self._admit(lane, orders),
+                send=send,
+            )
+        )
+        summary = summarise(
+            acceptance.id,
+            (),
+            owner=caller.owner,
+            size=len(orders),
+            created_at=acceptance.created_at,
+        )
+        ids = tuple(child_id(acceptance.id, index) for index in range(len(orders)))
+        return AcceptedBatch(**dict(summary), job_ids=ids), acceptance
+
+    def dry_run(self, body: CreateJob | CreateBatch, owner: str) -> DryRun:
+        """What `body` would do: the same problems, and nothing queued, counted or spent."""
+        orders = self._orders(body) if isinstance(body, CreateBatch) else (self._order(body),)
+        images = sum(order.request.n for order in orders)
+        priorities = [order.request.priority for order in orders]
+        pace = self._traffic.pace.of(owner) + images
+        self._admit(lane_for(priorities=priorities, images=images, pace=pace), orders)
+        jobs = tuple(
+            DryJob(
+                index=index,
+                request=order.request,
+                warnings=order.offer.warnings,
+                chain=(step(order.request, self._first_on(order.offer), self._book),),
+            )
+            for index, order in enumerate(orders)
+        )
+        return DryRun(jobs=jobs, cost=total(job.chain[0].cost for job in jobs))
+
+    async def finished(self, job: Job, wait: int) -> Job:
+        """The job after up to `wait` seconds, or as soon as it is done; as it was if unknown."""
+        try:
+            newer = await self._reader.read(job.id, owner=job.owner, wait=wait, until_done=True)
+        except TransientError:
+            return job
+        return newer if newer and newer.version >= job.version else job
+
+    async def _known(self, job_id: str, owner: str) -> Job:
+        job = await self._reader.read(job_id, owner=owner, wait=FRESH) if is_id(job_id) else None
+        if job is None:
+            raise not_found("There is no such job")
+        return job
+
+    async def _single(
+        self, order: _Order, caller: Caller, body_fingerprint: str
+    ) -> tuple[Job, Acceptance]:
+        lane = self._lane(caller, (order,))
+
+        async def send(job_id: str, at: datetime) -> None:
+            job = order.accepted(job_id, caller.owner, at)
+            await self._publisher.publish(JobRequested(owner=caller.owner, job=job, lane=lane))
+
+        acceptance = await self._once(
+            Request(
+                scope=caller.scope,
+                fingerprint=body_fingerprint,
+                kind="job_id",
+                admit=lambda: self._admit(lane, (order,)),
+                send=send,
+            )
+        )
+        job = order.accepted(acceptance.id, caller.owner, acceptance.created_at)
+        return accept(job), acceptance
+
+    def _orders(self, body: CreateBatch) -> tuple[_Order, ...]:
+        wrong = [*body.unbuilt()]
+        for index, entry in enumerate(body.prompts):
+            if isinstance(entry, CreateJob):
+                wrong += entry.unbuilt(f"/prompts/{index}")
+        refuse_unbuilt(*wrong)
+        return tuple(
+            self._priced(job, f"/prompts/{index}") for index, job in enumerate(body.jobs())
+        )
+
+    def _order(self, body: CreateJob) -> _Order:
+        refuse_unbuilt(*body.unbuilt())
+        return self._priced(body, "")
+
+    def _priced(self, body: CreateJob, at: str) -> _Order:
+        request = image_request(body)
+        return _Order(
+            request=request,
+            offer=self._offer(request, at),
+            tags=body.tags,
+            metadata=body.metadata,
+        )
+
+    def _offer(self, request: ImageRequest, at: str = "") -> Offer:
+        return offer(request, book=self._book, providers=self._providers, at=at)
+
+    def _lane(self, caller: Caller, orders: Sequence[_Order]) -> Lane:
+        images = sum(order.request.n for order in orders)
+        return lane_for(
+            priorities=[order.request.priority for order in orders],
+            images=images,
+            pace=self._traffic.pace.count(caller.owner, images),
+        )
+
+    def _admit(self, lane: Lane, orders: Sequence[_Order]) -> None:
+        self._traffic.admit(lane, {order.offer.models for order in orders})
+
+    def _first_on(self, found: Offer) -> Model:
+        on = (m for m in found.models if self._traffic.workers.is_on(m.provider))
+        return next(on, found.models[0])

@@ -1,0 +1,186 @@
+"""Which lane, and whether there is room: lanes, the pace of owners, depths, who is on."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Self
+
+from atelier_core.contracts.catalogue import Model
+from atelier_core.contracts.events import Event, WorkerStatus
+from atelier_core.contracts.problems import Code, Problem
+from atelier_core.contracts.topology import BULK, INTERACTIVE, MAX_LANE_DEPTH
+from atelier_core.domain.request import Lane, Priority
+from atelier_core.domain.values import new_id
+from atelier_core.errors import TransientError
+from atelier_core.ports import EventSource, Subscription
+
+BULK_BATCH = 10  # images in one submission that still count as a person's
+BULK_PACE = 50  # images of one owner in a minute that still do
+MINUTE = 60.0
+GOOD_FOR = 30.0  # seconds a worker's announcement counts, and a fresh process assumes the best
+DEPTH_EVERY = 5.0  # seconds between two looks at the depth of the lanes
+DEPTH_WITHIN = 5.0  # seconds the broker may take for one
+
+QUEUES = {Lane.INTERACTIVE: INTERACTIVE, Lane.BULK: BULK}
+
+log = logging.getLogger(__name__)
+Clock = Callable[[], float]
+
+
+def lane_for(*, priorities: Iterable[Priority], images: int, pace: int) -> Lane:
+    """The lane of a submission of `images`, by an owner of `pace` images in the last minute."""
+    background = all(priority is Priority.BACKGROUND for priority in priorities)
+    if background or images > BULK_BATCH or pace > BULK_PACE:
+        return Lane.BULK
+    return Lane.INTERACTIVE
+
+
+class Pace:
+    """How many images each owner asked of this process in the last minute."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._asked: dict[str, deque[tuple[float, int]]] = {}
+        self._sums: dict[str, int] = {}
+        self._tidied = clock()
+
+    def count(self, owner: str, images: int) -> int:
+        """Count `images` more; the sum of the last minute with them."""
+        at = self._clock()
+        if at - self._tidied > MINUTE:
+            self._tidied = at
+            for other in list(self._asked):
+                self._forget_old(other, at)
+        self._asked.setdefault(owner, deque()).append((at, images))
+        self._sums[owner] = self._sums.get(owner, 0) + images
+        self._forget_old(owner, at)
+        return self._sums.get(owner, 0)
+
+    def of(self, owner: str) -> int:
+        """The images of the last minute."""
+        if owner not in self._asked:
+            return 0
+        self._forget_old(owner, self._clock())
+        return self._sums.get(owner, 0)
+
+    def _forget_old(self, owner: str, at: float) -> None:
+        asked = self._asked[owner]
+        while asked and asked[0][0] <= at - MINUTE:
+            self._sums[owner] -= asked.popleft()[1]
+        if not asked:
+            del self._asked[owner], self._sums[owner]
+
+
+class Workers:
+    """What the workers say they can do; lossy, so silence alone refuses nobody."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._started = clock()
+        self._heard: dict[str, tuple[float, tuple[str, ...]]] = {}
+        self._last: frozenset[str] | None = None
+
+    async def hear(self, event: Event) -> None:
+        """Take a `worker.status`."""
+        if isinstance(event, WorkerStatus):
+            at = self._clock()
+            self._heard[event.incarnation] = (at, event.providers)
+            self._heard = {k: v for k, v in self._heard.items() if v[0] > at - GOOD_FOR}
+            self._last = frozenset(name for _, names in self._heard.values() for name in names)
+
+    def alive(self, provider: str) -> int:
+        """How many workers offer `provider` right now."""
+        since = self._clock() - GOOD_FOR
+        return sum(at > since and provider in names for at, names in self._heard.values())
+
+    def known_on(self) -> frozenset[str] | None:
+        """The providers that are on; None while nothing can be said.
+
+        When no worker is left (scaled to none), those last announced count: jobs wait for them.
+        """
+        at = self._clock()
+        if self._last is None or at < self._started + GOOD_FOR:
+            return None
+        living = [names for heard, names in self._heard.values() if heard > at - GOOD_FOR]
+        return frozenset(name for names in living for name in names) if living else self._last
+
+    def is_on(self, provider: str) -> bool:
+        on = self.known_on()
+        return on is None or provider in on
+
+
+class Depths:
+    """How full the lanes are, looked up beside the requests and only while there are some."""
+
+    def __init__(self, source: EventSource) -> None:
+        self._source = source
+        self._asked = asyncio.Event()
+        self._full: frozenset[Lane] = frozenset()
+
+    def full(self, lane: Lane) -> bool:
+        self._asked.set()
+        return lane in self._full
+
+    async def run(self) -> None:
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            full = set()
+            for lane, queue in QUEUES.items():
+                try:
+                    async with asyncio.timeout(DEPTH_WITHIN):
+                        if await self._source.depth(queue) > MAX_LANE_DEPTH:
+                            full.add(lane)
+                except (TransientError, TimeoutError):
+                    log.warning("the depth of a lane is not known", extra={"queue": queue})
+            self._full = frozenset(full)
+            await asyncio.sleep(DEPTH_EVERY)
+
+
+class Traffic:
+    """`open` it; `admit` is asked before anything new is accepted."""
+
+    def __init__(self, source: EventSource, clock: Clock) -> None:
+        self.workers = Workers(clock)
+        self.depths = Depths(source)
+        self.pace = Pace(clock)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, source: EventSource, *, clock: Clock) -> AsyncIterator[Self]:
+        traffic = cls(source, clock)
+        statuses = Subscription(
+            queue=f"api.workers.{new_id()}",
+            topics=frozenset({"worker.status"}),
+            prefetch=100,
+            durable=False,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            depths = tasks.create_task(traffic.depths.run())
+            try:
+                async with source.consume(statuses, traffic.workers.hear, grace=1.0):
+                    yield traffic
+            finally:
+                depths.cancel()
+
+    def admit(self, lane: Lane, chains: Iterable[tuple[Model, ...]]) -> None:
+        """Let it in, each of `chains` being the models that may draw one of its jobs.
+
+        Raises:
+            Problem: queue_full or no_provider_available.
+        """
+        if self.depths.full(lane):
+            raise Problem(
+                Code.QUEUE_FULL,
+                f"More than {MAX_LANE_DEPTH:,} jobs wait already.",
+                retry_after=60,
+            )
+        on = self.workers.known_on()
+        if on is not None and not all(any(m.provider in on for m in chain) for chain in chains):
+            raise Problem(
+                Code.NO_PROVIDER_AVAILABLE,
+                "No worker offers a provider of this model right now.",
+                retry_after=10,
+            )
