@@ -19,9 +19,8 @@ from atelier_client.effects import (
     Reply,
     T,
     Work,
-    unreachable,
 )
-from atelier_client.transport import request_of
+from atelier_client.transport import request_of, unreachable
 
 CHUNK = 65536
 V = TypeVar("V")
@@ -58,7 +57,7 @@ class Runner:
                     try:
                         machine.answer = await hands.perform(effect)
                     except httpx.RequestError as exc:
-                        machine.error = unreachable(str(self._http.base_url), exc)
+                        machine.error = unreachable(self._http, exc)
                     except OSError as exc:
                         machine.error = exc
 

@@ -9,8 +9,6 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from atelier_client.errors import Unreachable
-
 T = TypeVar("T")
 Query = tuple[tuple[str, str], ...]
 
@@ -100,9 +98,3 @@ class Machine:
     def close(self) -> None:
         """Leaves the flow where it stands; its `finally` clauses run."""
         self._flow.close()
-
-
-def unreachable(origin: str, cause: Exception) -> Unreachable:
-    """`cause` in a sentence that names the server."""
-    reason = str(cause).strip() or type(cause).__name__
-    return Unreachable(f"{origin} cannot be reached: {reason}")

@@ -50,11 +50,12 @@ class ApiError(AtelierError):
 
 
 class Unreachable(AtelierError, ConnectionError):  # noqa: N818 - reads as what it says
-    """Nobody answered in time, or the connection broke; what was sent may have arrived."""
+    """Nobody answered in time, or the connection broke. If `sent`, it may have arrived."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, *, sent: bool = True) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.sent = sent
         self.idempotency_key: str | None = None
 
 

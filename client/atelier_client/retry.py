@@ -37,13 +37,15 @@ def patiently(attempt: Callable[[], Flow[T]], retry: Retry) -> Flow[T]:
 
     Raises the last failure. `attempt` must be safe to repeat.
     """
-    failures = 0
+    failures, sent = 0, False
     while True:
         try:
             return (yield from attempt())
         except (ApiError, Unreachable) as failure:
             failures += 1
-            if isinstance(failure, ApiError) and not failure.retryable:
+            if isinstance(failure, Unreachable):
+                failure.sent = sent = failure.sent or sent
+            elif not failure.retryable:
                 raise
             asked = failure.retry_after if isinstance(failure, ApiError) else None
             delay = retry.delay(failures, asked)

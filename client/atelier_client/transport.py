@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from atelier_client.effects import Call, Open
+from atelier_client.errors import Unreachable
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 
@@ -53,6 +54,14 @@ def request_of(http: httpx.Client | httpx.AsyncClient, call: Call) -> httpx.Requ
             connect=timeout.connect, read=read, write=timeout.write, pool=timeout.pool
         ),
     )
+
+
+def unreachable(http: httpx.Client | httpx.AsyncClient, cause: httpx.RequestError) -> Unreachable:
+    """`cause` in a sentence that names the server."""
+    reason = str(cause).strip() or type(cause).__name__
+    before = isinstance(cause, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    origin = str(http.base_url).rstrip("/")
+    return Unreachable(f"{origin} cannot be reached: {reason}", sent=not before)
 
 
 def _loopback(host: str) -> bool:

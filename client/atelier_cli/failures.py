@@ -1,0 +1,82 @@
+"""From a failure to an exit status and a sentence."""
+
+from enum import IntEnum
+from typing import Any
+
+from atelier_cli.text import printable
+from atelier_client import ApiError, Unreachable
+
+
+class Exit(IntEnum):
+    """What a script can tell from the status."""
+
+    FINE = 0
+    REFUSED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    NOT_SUCCEEDED = 4
+    INTERRUPTED = 130
+
+
+class InputError(Exception):
+    """What was typed, set or put into a file cannot be used; the message is a whole sentence."""
+
+
+def status_of(failure: Exception) -> Exit:
+    """The exit status for one of the failures that commands may raise."""
+    if isinstance(failure, Unreachable | TimeoutError):
+        return Exit.UNREACHABLE
+    if isinstance(failure, ApiError):
+        return Exit.REFUSED
+    return Exit.USAGE
+
+
+def problem_of(failure: Exception) -> dict[str, Any]:
+    """The failure for programs: the server's own problem where there is one."""
+    if isinstance(failure, ApiError):
+        known = {
+            "code": failure.code,
+            "status": failure.status,
+            "detail": failure.detail,
+            "request_id": failure.request_id,
+            "retryable": failure.retryable,
+        }
+        return {**known, **failure.problem, **_key(failure)}
+    if isinstance(failure, Unreachable):
+        detail = {"code": "unreachable", "detail": failure.detail, "retryable": True}
+        return {**detail, **_key(failure)}
+    return {"code": "invalid_input", "detail": sentence(failure), "retryable": False}
+
+
+def sentence(failure: Exception) -> str:
+    """The failure for people, safe to print."""
+    if isinstance(failure, ApiError):
+        about = failure.code + (f", request {failure.request_id}" if failure.request_id else "")
+        places = [f"\n  {printable(_place(e))}" for e in failure.errors]
+        detail = failure.detail.rstrip(".")
+        text = f"{printable(detail)} ({printable(about)}).{''.join(places)}"
+        return text + (_unknown(failure.idempotency_key) if failure.job_id else "")
+    if isinstance(failure, Unreachable):
+        text = f"{printable(failure.detail).rstrip('.')}."
+        return text + (_unknown(failure.idempotency_key) if failure.sent else "")
+    if isinstance(failure, OSError):
+        where = f"{failure.filename}: " if failure.filename else ""
+        return printable(f"{where}{failure.strerror or failure}.")
+    return printable(str(failure) or type(failure).__name__, lines=True)
+
+
+def _place(error: Any) -> str:
+    return f"{error.get('pointer', '')}: {error.get('detail', '')}"
+
+
+def _unknown(key: str | None) -> str:
+    if key is None:
+        return ""
+    return (
+        "\n  It may have been accepted all the same. Repeat it with"
+        f" --idempotency-key {printable(key)} and nothing is drawn twice."
+    )
+
+
+def _key(failure: ApiError | Unreachable) -> dict[str, str]:
+    return {"idempotency_key": failure.idempotency_key} if failure.idempotency_key else {}

@@ -1,0 +1,216 @@
+"""Resources as tables and sheets. Ids are whole, so that they can be pasted; prompts give way."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from atelier_cli.text import age, counted, duration, printable, size
+from atelier_client import DryRun, Image, Job
+from atelier_client.values import ImageData, Money
+
+_STYLES = {
+    "succeeded": "green",
+    "partially_succeeded": "yellow",
+    "running": "cyan",
+    "retrying": "cyan",
+    "failed": "red",
+    "blocked": "red",
+    "expired": "red",
+    "canceled": "dim",
+}
+
+
+def jobs_table(jobs: Iterable[Job], *, now: datetime) -> RenderableType:
+    """Jobs, a line each."""
+    rows = (
+        (
+            cell(job.id),
+            status(job.status),
+            f"{len(job.images)}/{job.n}",
+            age(job.created_at, now=now),
+            cell(job.prompt),
+        )
+        for job in jobs
+    )
+    return _table("ID", "STATUS", ">IMAGES", ">AGE", "PROMPT", rows=rows)
+
+
+def images_table(images: Iterable[ImageData], *, now: datetime) -> RenderableType:
+    """Images, a line each."""
+    rows = (
+        (
+            cell(image.id),
+            f"{image.width}x{image.height}",
+            size(image.bytes),
+            age(image.created_at, now=now),
+            cell(image.prompt or ""),
+        )
+        for image in images
+    )
+    return _table("ID", ">SIZE", ">FILE", ">AGE", "PROMPT", rows=rows)
+
+
+def job_sheet(job: Job) -> RenderableType:
+    """All there is to know about a job."""
+    sheet = _sheet()
+    _add(sheet, "Job", job.id)
+    sheet.add_row("Status", status(job.status))
+    _add(sheet, "Batch", _batch(job))
+    _add(sheet, "Retry of", job.retried_from)
+    _add(sheet, "Prompt", job.prompt)
+    if job.prompt_as_sent != job.prompt:
+        _add(sheet, "As sent", job.prompt_as_sent)
+    _add(sheet, "Request", _others(job.request))
+    _add(sheet, "Drawn by", job.model if job.images else None)
+    _add(sheet, "Images", f"{len(job.images)} of {job.n}")
+    _add(sheet, "Cost", money(job.cost) if job.done else None)
+    _add(sheet, "Tags", ", ".join(job.tags))
+    _add(sheet, "Created", _time(job.created_at))
+    if job.finished_at:
+        took = (job.finished_at - job.created_at).total_seconds()
+        _add(sheet, "Finished", f"{_time(job.finished_at)}, after {duration(took)}")
+    if job.error:
+        _add(sheet, "Error", f"{job.error.detail} ({job.error.code})")
+    for warning in job.warnings:
+        _add(sheet, "Warning", f"{warning.detail} ({warning.code})")
+    parts: list[RenderableType] = [sheet]
+    if job.images:
+        parts += ["", _results(job.images)]
+    if job.attempts:
+        parts += ["", _attempts(job)]
+    return Group(*parts)
+
+
+def image_sheet(image: Image) -> RenderableType:
+    """All there is to know about an image."""
+    sheet = _sheet()
+    _add(sheet, "Image", image.id)
+    _add(sheet, "Job", f"{image.job_id}, image {image.index}")
+    _add(sheet, "Prompt", image.prompt)
+    _add(sheet, "Drawn by", image.model)
+    _add(sheet, "Seed", image.seed)
+    kind = f"{image.content_type}, {image.width}x{image.height}, {size(image.bytes)}"
+    _add(sheet, "Picture", kind)
+    _add(sheet, "Tags", ", ".join(image.tags))
+    _add(sheet, "Created", _time(image.created_at))
+    _add(sheet, "In the trash", _time(image.trashed_at) if image.trashed_at else None)
+    _add(sheet, "Error", image.error)
+    _add(sheet, "SHA-256", image.sha256)
+    return sheet
+
+
+def dry_run_table(plan: DryRun) -> RenderableType:
+    """What would be called, a line for each link of each chain."""
+    rows: list[Sequence[str | Text]] = []
+    warnings: list[Text] = []
+    for job in plan.jobs:
+        for link in job.get("chain", ()):
+            fields = (link.get(name, "") for name in ("provider", "model", "calls"))
+            sent = cell(link.get("prompt_as_sent", ""))
+            index = str(job.get("index", 0) + 1)
+            rows.append((index, *map(cell, fields), _range(link.get("cost")), sent))
+        warnings += [cell(f"Warning: {w.get('detail', '')}") for w in job.get("warnings", ())]
+    table = _table(">#", "PROVIDER", "MODEL", ">CALLS", ">COST", "PROMPT AS SENT", rows=rows)
+    jobs = counted(len(plan.jobs), "job")
+    total = cell(f"{jobs}, cost {_range(plan.cost)}. Nothing was queued.")
+    return Group(table, *warnings, "", total)
+
+
+def money(amount: Money) -> str:
+    """An amount with its currency; unknown is never shown as zero."""
+    if amount.amount is None:
+        return "unknown"
+    about = "about " if amount.status == "estimated" else ""
+    return f"{about}{amount.amount:f} {amount.currency}" if amount.amount else "nothing"
+
+
+def status(name: str) -> Text:
+    return Text(printable(name), style=_STYLES.get(name, ""))
+
+
+def cell(value: object) -> Text:
+    """Text as it is: neither markup nor control characters mean anything."""
+    return Text(printable(value))
+
+
+def _table(*names: str, rows: Iterable[Sequence[str | Text]]) -> Table:
+    """Columns that never wrap; only the last one is cut, the ids never. `>`: to the right."""
+    cells = [[Text(c) if isinstance(c, str) else c for c in row] for row in rows]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for index, name in enumerate(names):
+        title = name.removeprefix(">")
+        fixed = max((row[index].cell_len for row in cells), default=0)
+        table.add_column(
+            title,
+            justify="right" if name.startswith(">") else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=max(len(title), fixed) if index < len(names) - 1 else len(title),
+        )
+    for row in cells:
+        table.add_row(*row)
+    return table
+
+
+def _sheet() -> Table:
+    sheet = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    sheet.add_column(style="dim", no_wrap=True)
+    sheet.add_column(overflow="fold")
+    return sheet
+
+
+def _add(sheet: Table, name: str, value: object) -> None:
+    if value not in (None, ""):
+        sheet.add_row(name, Text(printable(value, lines=True)))
+
+
+def _results(images: Sequence[ImageData]) -> Table:
+    rows = (
+        (
+            cell(image.id),
+            f"{image.width}x{image.height}",
+            size(image.bytes),
+            cell("-" if image.seed is None else image.seed),
+        )
+        for image in images
+    )
+    return _table("ID", ">SIZE", ">FILE", ">SEED", rows=rows)
+
+
+def _attempts(job: Job) -> Table:
+    rows: list[Sequence[str | Text]] = []
+    for number, attempt in enumerate(job.attempts, 1):
+        took = ""
+        if attempt.started_at and attempt.finished_at:
+            took = duration((attempt.finished_at - attempt.started_at).total_seconds())
+        reason = cell(attempt.error.detail if attempt.error else "")
+        outcome, cost = status(attempt.outcome), money(attempt.cost)
+        rows.append((str(number), cell(attempt.model), outcome, took, cost, reason))
+    return _table("ATTEMPT", "MODEL", "OUTCOME", ">TOOK", ">COST", "REASON", rows=rows)
+
+
+def _others(request: dict[str, Any]) -> str:
+    """The parameters besides the prompt, those that were given or filled in."""
+    shown = {k: v for k, v in request.items() if k != "prompt" and v is not None}
+    return ", ".join(f"{name} {value}" for name, value in shown.items())
+
+
+def _batch(job: Job) -> str | None:
+    return f"{job.batch.id}, {job.batch.index + 1} of {job.batch.size}" if job.batch else None
+
+
+def _range(cost: Any) -> Text:
+    if not isinstance(cost, dict) or cost.get("max") is None:
+        return Text("unknown")
+    low, high, currency = cost.get("min"), cost["max"], cost.get("currency", "")
+    if high == "0":
+        return Text("nothing")
+    return cell(f"{high} {currency}" if low in (None, high) else f"{low}-{high} {currency}")
+
+
+def _time(time: datetime) -> str:
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")

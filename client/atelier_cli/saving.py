@@ -1,0 +1,39 @@
+"""Downloading many pictures: the rest goes on when one fails."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from atelier_cli.failures import Exit, InputError, status_of
+from atelier_cli.session import Session
+from atelier_client import ApiError, Image, Unreachable
+
+
+def save_all(session: Session, images: Sequence[Image], directory: Path) -> Exit:
+    """Saves them; prints each path (with --json an `image.saved` envelope) as it is there."""
+    worst = Exit.FINE
+    if directory.exists() and not directory.is_dir():
+        raise InputError(f"{directory} is a file, not a folder.")
+    progress = Progress(
+        TextColumn("Downloading"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        console=session.err,
+        transient=True,
+        disable=session.quiet or session.json or not session.err.is_terminal,
+    )
+    with progress:
+        for image in progress.track(images):
+            try:
+                path = image.save(directory)
+            except (ApiError, Unreachable) as failure:
+                session.fail(failure, about=image.id)
+                worst = max(worst, status_of(failure))
+                continue
+            if session.json:
+                data = {"id": image.id, "job_id": image.job_id, "path": str(path)}
+                session.event({"event": "image.saved", "data": data})
+            else:
+                session.line(path)
+    return worst

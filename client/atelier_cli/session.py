@@ -1,0 +1,113 @@
+"""What a running command works with: a client, and two places to say things."""
+
+import json
+import os
+import sys
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console, RenderableType
+
+from atelier_cli.failures import InputError, problem_of, sentence
+from atelier_cli.options import Common
+from atelier_cli.text import printable
+from atelier_client import Client, Unreachable
+
+_PIPE_WIDTH = 160  # columns of a table that nobody's window limits
+
+
+class Session:
+    """Data goes to standard output, everything else to standard error."""
+
+    def __init__(self, common: Common) -> None:
+        self._common = common
+        self._stack = ExitStack()
+        self.json = common.json
+        self.quiet = common.quiet
+        self.out = console(stderr=False)
+        self.err = console(stderr=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @cached_property
+    def client(self) -> Client:
+        """Connected as the options and the environment say; raises InputError."""
+        settled = self._common.settled(os.environ)
+        try:
+            if settled.url:
+                client = Client(settled.url, settled.api_key)
+            else:
+                client = Client(api_key=settled.api_key)
+        except ValueError as exc:
+            raise InputError(str(exc)) from exc
+        return self._stack.enter_context(client)
+
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def data(self, value: Any) -> None:
+        """One JSON document: a line, or indented where a person reads it."""
+        self.line(json.dumps(value, indent=2 if self.out.is_terminal else None))
+
+    def event(self, message: Any) -> None:
+        """One envelope of a stream: always one line."""
+        self.line(json.dumps(message))
+
+    def line(self, text: object) -> None:
+        """A line of data, as it is but for what a terminal would obey."""
+        sys.stdout.write(f"{printable(text, lines=True)}\n")
+        sys.stdout.flush()
+
+    def show(self, renderable: RenderableType) -> None:
+        """A table or text as data, without the blanks that pad lines to the right."""
+        with self.out.capture() as captured:
+            self.out.print(renderable, crop=False)
+        lines = (line.rstrip(" ") for line in captured.get().splitlines())
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+
+    def note(self, text: str) -> None:
+        """Something for the person in front of it."""
+        if not self.quiet:
+            self.err.print(printable(text, lines=True), soft_wrap=True)
+
+    def fail(self, failure: Exception, *, about: str | None = None) -> None:
+        """Says what went wrong, and with which of several ids."""
+        if self.json:
+            subject = {} if about is None else {"id": about}
+            sys.stderr.write(f"{json.dumps({**subject, **problem_of(failure)})}\n")
+            return
+        subject_text = "" if about is None else f"{printable(about)}: "
+        self.err.print(f"Error: {subject_text}{sentence(failure)}", soft_wrap=True, style="red")
+        if isinstance(failure, Unreachable) and not failure.sent:
+            self.note("Is it running? `atelier up` starts one here; --url names another.")
+
+    def interactive(self) -> bool:
+        """Whether somebody can be asked."""
+        return sys.stdin.isatty() and self.err.is_terminal
+
+    def command(self, *words: str) -> str:
+        """A command line that talks to the same server, to be pasted."""
+        where = ("--url", self._common.url) if self._common.url else ()
+        return " ".join(("atelier", *words, *where))
+
+
+def console(*, stderr: bool) -> Console:
+    """A console that takes text literally, and tells nobody's window from a pipe."""
+    made = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = _PIPE_WIDTH
+    return made
