@@ -53,19 +53,16 @@ def _not_blank(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_printable)]
-Prompt = Annotated[Text, Field(min_length=1, max_length=MAX_PROMPT), AfterValidator(_not_blank)]
-Tags = Annotated[
-    tuple[Annotated[Text, Field(min_length=1, max_length=50), AfterValidator(_not_blank)], ...],
-    Field(max_length=MAX_TAGS),
-]
-Metadata = Annotated[
-    dict[
-        Annotated[Text, Field(min_length=1, max_length=64)],
-        Annotated[Text, Field(max_length=512)],
-    ],
-    Field(max_length=MAX_METADATA),
-]
+_PRINTABLE = AfterValidator(_printable)
+_NOT_BLANK = AfterValidator(_not_blank)
+
+Prompt = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT), _PRINTABLE, _NOT_BLANK]
+Avoided = Annotated[str, Field(max_length=MAX_PROMPT), _PRINTABLE]
+Label = Annotated[str, Field(min_length=1, max_length=50), _PRINTABLE, _NOT_BLANK]
+Name = Annotated[str, Field(min_length=1, max_length=64), _PRINTABLE]
+Note = Annotated[str, Field(max_length=512), _PRINTABLE]
+Tags = Annotated[tuple[Label, ...], Field(max_length=MAX_TAGS)]
+Metadata = Annotated[dict[Name, Note], Field(max_length=MAX_METADATA)]
 
 
 class Parameters(BaseModel):
@@ -73,7 +70,7 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    negative_prompt: Annotated[Text, Field(max_length=MAX_PROMPT)] | None = Field(
+    negative_prompt: Avoided | None = Field(
         None, description="What should not be seen, where the model knows how."
     )
     n: int = Field(1, ge=1, le=MAX_N, description="How many images.")

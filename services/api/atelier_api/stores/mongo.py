@@ -65,7 +65,7 @@ def _translated() -> Iterator[None]:
 
 
 class MongoDatabase:
-    """What the stores need of the server before and while they are used."""
+    """What the stores need of the server; `ping` says that it answers and has its indexes."""
 
     def __init__(
         self, db: "AsyncIOMotorDatabase[Document]", rows: Collection, tickets: Collection
@@ -73,15 +73,19 @@ class MongoDatabase:
         self._db = db
         self._rows = rows
         self._tickets = tickets
+        self._prepared = False
 
     async def prepare(self) -> None:
         """Make the indexes. Raises TransientError."""
         with _translated():
             await self._rows.create_index("claimed_at", expireAfterSeconds=int(KEPT))
             await self._tickets.create_index("expires_at", expireAfterSeconds=0)
+        self._prepared = True
 
     async def ping(self) -> None:
-        """Return if the server answers. Raises TransientError."""
+        """Return if the server can be used. Raises TransientError."""
+        if not self._prepared:
+            raise TransientError("MongoDB: the indexes are not made yet")
         with _translated():
             await self._db.command("ping")
 
