@@ -51,11 +51,11 @@ REDECLARE_EVERY = 60.0
 class RabbitBus:
     """EventPublisher and EventSource; `open` it."""
 
-    def __init__(self, url: str, topology_: Topology) -> None:
+    def __init__(self, url: str, topology_: Topology, name: str) -> None:
         self._topology = topology_
         address = server_url(url)
-        self._publishing = Link(address, name="atelier publish", declare=topology_.declare)
-        self._consuming = Link(address, name="atelier consume", declare=topology_.declare)
+        self._publishing = Link(address, name=f"{name} publish", declare=topology_.declare)
+        self._consuming = Link(address, name=f"{name} consume", declare=topology_.declare)
         self._publisher = Publisher(self._publishing)
         self._announcer = Announcer(self._publishing)
 
@@ -68,16 +68,18 @@ class RabbitBus:
         durable: Mapping[str, frozenset[str]] = topology.DURABLE,
         delays: Sequence[float] = topology.DELAYS,
         prefix: str = "",
+        name: str = "atelier",
     ) -> AsyncIterator[Self]:
         """A bus with the queues `durable` (their topics by name) and the fixed `delays`.
 
-        `prefix` goes before every name on the server. A server that is away is not an error: it is
+        `prefix` goes before every name on the server; `name` is what its connections are called in
+        the server's own tools. A server that is away is not an error: it is
         tried again and again, meanwhile publishing raises TransientError and consuming waits.
 
         Raises:
             SettingsError: `url` is no AMQP address.
         """
-        bus = cls(url, Topology(durable=durable, delays=delays, prefix=prefix))
+        bus = cls(url, Topology(durable=durable, delays=delays, prefix=prefix), name)
         async with tasks() as group:
             running = [
                 group.create_task(work)

@@ -71,6 +71,9 @@ class Link:
         self._connection: AbstractConnection | None = None
         self._up = asyncio.Event()
         self._dropped = asyncio.Event()
+        self._declaring = asyncio.Lock()
+        self._declared = 0
+        self.trouble = "not connected yet"
 
     @property
     def is_up(self) -> bool:
@@ -83,10 +86,15 @@ class Link:
         return self._connection
 
     async def redeclare(self) -> None:
-        """Run `declare` on the connection again. Raises TransientError."""
-        with translated("declaring"):
-            async with asyncio.timeout(CONNECT_WITHIN):
-                await self._declare(await self.connection())
+        """Run `declare` again, once for all who ask meanwhile. Raises TransientError."""
+        asked = self._declared + self._declaring.locked()
+        async with self._declaring:
+            if self._declared > asked:
+                return
+            with translated("declaring"):
+                async with asyncio.timeout(CONNECT_WITHIN):
+                    await self._declare(await self.connection())
+            self._declared += 1
 
     def drop(self) -> None:
         """Give up a connection that does not answer; a new one is made."""
@@ -99,7 +107,8 @@ class Link:
             try:
                 connection = await self._connect()
             except TransientError as exc:
-                extra = {"connection": self._name, "error": describe(exc)}
+                self.trouble = describe(exc)
+                extra = {"connection": self._name, "error": self.trouble}
                 log.warning("RabbitMQ cannot be used yet", extra=extra)
                 await asyncio.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - jitter
                 wait = min(wait * 2, LONGEST_WAIT)
@@ -109,6 +118,7 @@ class Link:
                 await self._until_lost(connection)
             finally:
                 await _close(connection)
+            self.trouble = "the connection was lost"
             log.warning("RabbitMQ connection lost", extra={"connection": self._name})
 
     async def _connect(self) -> AbstractConnection:

@@ -54,9 +54,8 @@ class Publisher:
                         return
                     sending = (self._send(message) for message in messages)
                     results = await asyncio.gather(*sending, return_exceptions=True)
-            except TimeoutError:
-                self._timed_out()
-                raise
+            except TimeoutError as exc:
+                raise self._timed_out() from exc
             for result in results:
                 if result is not None:
                     raise result
@@ -122,9 +121,12 @@ class Publisher:
         self._channel = self._wrapper = None
         self._nacks = 0
 
-    def _timed_out(self) -> None:
+    def _timed_out(self) -> TransientError:
+        if not self._link.is_up:
+            return TransientError(f"RabbitMQ cannot be used: {self._link.trouble}")
         if asyncio.get_running_loop().time() - self._confirmed_at > STUCK:
             self._link.drop()
+        return TransientError(f"RabbitMQ did not confirm within {CONFIRM_WITHIN:g} s")
 
 
 async def _publish(channel: aiormq.Channel, message: Outgoing) -> None:

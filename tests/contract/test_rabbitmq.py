@@ -1,0 +1,348 @@
+"""What the RabbitMQ bus promises beyond every bus: surviving the server, and being frank about it."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+from aio_pika import connect
+from aio_pika.abc import AbstractChannel
+
+from atelier_core.adapters.rabbitmq import RabbitBus
+from atelier_core.contracts.events import Event
+from atelier_core.errors import SettingsError, TransientError
+from bus_harness import (
+    DELAYS,
+    DURABLE,
+    A,
+    B,
+    Recorder,
+    eventually,
+    lossy,
+    progress,
+    requested,
+    subscription,
+)
+from rabbit_harness import Management, Proxy, names, proxied
+
+pytestmark = [pytest.mark.anyio, pytest.mark.external, pytest.mark.timeout(60)]
+
+
+@pytest.fixture(params=["3.10", "4"])
+def server(request: pytest.FixtureRequest) -> str:
+    if request.param == "4":
+        url = os.environ.get("ATELIER_TEST_AMQP4_URL")
+        return url or pytest.skip("ATELIER_TEST_AMQP4_URL is not set")
+    return request.getfixturevalue("amqp_url")
+
+
+@pytest.fixture
+async def prefix(server: str) -> AsyncIterator[str]:
+    async with names(server) as prefix:
+        yield prefix
+
+
+@pytest.fixture
+async def proxy(server: str) -> AsyncIterator[Proxy]:
+    async with proxied(server) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def admin(server: str) -> AsyncIterator[AbstractChannel]:
+    async with await connect(server) as connection, connection.channel() as channel:
+        yield channel
+
+
+def opened(url: str, prefix: str):
+    return RabbitBus.open(url, durable=DURABLE, delays=DELAYS, prefix=prefix, name=prefix)
+
+
+async def test_after_a_cut_everything_goes_on_by_itself(
+    server: str, proxy: Proxy, prefix: str
+) -> None:
+    seen: list[Event] = []
+    most = in_hand = 0
+
+    async def handler(event: Event) -> None:
+        nonlocal most, in_hand
+        in_hand += 1
+        most = max(most, in_hand)
+        await asyncio.sleep(0.002)
+        in_hand -= 1
+        seen.append(event)
+
+    events = [requested() for _ in range(600)]
+    async with (
+        opened(proxy.url(server), prefix) as bus,
+        bus.consume(subscription(A, prefetch=5), handler),
+    ):
+
+        async def publish(part: list) -> None:
+            for event in part:
+                await bus.publish(event)
+
+        publishing = [asyncio.ensure_future(publish(events[i::10])) for i in range(10)]
+        for count in (50, 200, 400):
+
+            async def so_far(count: int = count) -> bool:
+                return len(seen) >= count
+
+            await eventually(so_far)
+            proxy.cut()
+        await asyncio.gather(*publishing)  # a cut is bridged: no publisher noticed
+
+        async def all_came() -> bool:
+            return {e.id for e in seen} == {e.id for e in events}
+
+        await eventually(all_came)
+        assert most == 5  # prefetch restored, never more in hand
+
+        async def empty() -> bool:
+            return await bus.depth(A) == 0
+
+        await eventually(empty)
+    async with opened(server, prefix) as bus, bus.consume(subscription(A), rest := Recorder()):
+        await bus.publish(last := requested())
+        assert await rest.until(1) == [last]  # every ack arrived
+
+
+async def test_a_connection_closed_by_an_operator_is_made_again(server: str, prefix: str) -> None:
+    which = (
+        "ATELIER_TEST_AMQP4_API"
+        if server == os.environ.get("ATELIER_TEST_AMQP4_URL")
+        else "ATELIER_TEST_AMQP_API"
+    )
+    if which not in os.environ:
+        pytest.skip(f"{which} is not set")
+    api = Management(os.environ[which])
+    async with opened(server, prefix) as bus, bus.consume(subscription(A), handler := Recorder()):
+        await bus.publish(requested())
+        await handler.until(1)
+        for name in ("publish", "consume"):
+            await eventually(lambda name=name: api.cut(f"{prefix} {name}"))
+        await bus.publish(last := requested())
+
+        async def came() -> bool:
+            return last.id in handler.ids
+
+        await eventually(came)
+
+
+async def test_what_was_in_hand_at_a_cut_comes_again_marked(
+    server: str, proxy: Proxy, prefix: str
+) -> None:
+    seen: list[Event] = []
+    entered, again, go = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def handler(event: Event) -> None:
+        seen.append(event)
+        entered.set()
+        if event.redelivered:
+            again.set()
+            return
+        await go.wait()
+
+    async with (
+        opened(proxy.url(server), prefix) as bus,
+        bus.consume(subscription(A, prefetch=2), handler),
+    ):
+        await bus.publish(event := requested())
+        await entered.wait()
+        proxy.cut()
+        await again.wait()
+        go.set()
+    assert [e.id for e in seen] == [event.id] * 2
+    async with opened(server, prefix) as bus:
+        assert await bus.depth(A) == 0
+
+
+async def test_a_server_that_is_away_is_waited_for(server: str, proxy: Proxy, prefix: str) -> None:
+    loop = asyncio.get_running_loop()
+    await proxy.refuse()
+    began = loop.time()
+    async with (
+        opened(proxy.url(server), prefix) as bus,
+        bus.consume(subscription(A), handler := Recorder()),
+    ):
+        assert loop.time() - began < 4
+        began = loop.time()
+        asked = (bus.publish(requested()), bus.depth(A), bus.dead_letters(A))
+        published, depth, letters = await asyncio.gather(*asked, return_exceptions=True)
+        assert isinstance(published, TransientError)
+        assert "cannot be used" in str(published)
+        assert isinstance(depth, TransientError)
+        assert isinstance(letters, TransientError)
+        assert loop.time() - began < 3.5
+        bus.announce(progress())
+        await proxy.listen()
+
+        async def works() -> bool:
+            try:
+                await bus.publish(requested())
+            except TransientError:
+                return False
+            return True
+
+        await eventually(works)
+        await handler.until(1)
+
+
+async def test_leaving_while_the_server_is_away_does_not_hang(
+    server: str, proxy: Proxy, prefix: str
+) -> None:
+    entered = asyncio.Event()
+
+    async def handler(_: Event) -> None:
+        entered.set()
+        await asyncio.Event().wait()
+
+    async with (
+        asyncio.timeout(10),
+        opened(proxy.url(server), prefix) as bus,
+        bus.consume(subscription(A), handler, grace=0.1),
+        bus.consume(lossy("job.progress"), Recorder()),
+    ):
+        await bus.publish(requested())
+        await entered.wait()
+        await proxy.refuse()
+    async with opened(server, prefix) as bus:
+
+        async def returned() -> bool:
+            return await bus.depth(A) == 1
+
+        await eventually(returned)
+
+
+async def test_a_silent_server_is_transient_within_seconds_and_then_left(
+    server: str, proxy: Proxy, prefix: str
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with opened(proxy.url(server), prefix) as bus:
+        await bus.publish(requested())
+        proxy.silence()
+        for _ in range(3):
+            began = loop.time()
+            with pytest.raises(TransientError):
+                await bus.publish(requested())
+            assert loop.time() - began < 3.5
+        proxy.cut()  # the silent connections are gone for good
+        proxy.resume()
+
+        async def works() -> bool:
+            try:
+                await bus.publish(requested())
+            except TransientError:
+                return False
+            return True
+
+        await eventually(works)
+
+
+async def test_a_deleted_queue_is_declared_again_when_it_is_missed(
+    server: str, prefix: str, admin: AbstractChannel
+) -> None:
+    async with opened(server, prefix) as bus:
+        for queue in (A, B):
+            await admin.queue_delete(f"{prefix}{queue}")
+        await asyncio.gather(*(bus.publish(requested()) for _ in range(20)))
+        assert await bus.depth(A) == 20
+
+
+async def test_a_consumer_whose_queue_was_deleted_comes_back(
+    server: str, prefix: str, admin: AbstractChannel
+) -> None:
+    async with opened(server, prefix) as bus, bus.consume(subscription(A), handler := Recorder()):
+        await bus.publish(requested())
+        await handler.until(1)
+        await admin.queue_delete(f"{prefix}{A}")
+
+        async def works() -> bool:
+            await bus.publish(requested())
+            return len(handler.seen) > 1
+
+        await eventually(works)
+
+
+async def test_a_refused_message_is_transient_and_the_channel_is_not_kept(
+    server: str, prefix: str, admin: AbstractChannel
+) -> None:
+    async with opened(server, prefix) as bus:
+        full = await admin.declare_queue(
+            f"{prefix}full",
+            exclusive=True,
+            arguments={"x-max-length": 1, "x-overflow": "reject-publish"},
+        )
+        await full.bind(f"{prefix}atelier", "job.requested.interactive")
+        with pytest.raises(TransientError):
+            await asyncio.gather(*(bus.publish(requested()) for _ in range(5)))
+        await full.delete(if_unused=False, if_empty=False)
+        await bus.publish(requested())
+
+
+async def test_a_queue_with_other_arguments_is_named(
+    server: str, prefix: str, admin: AbstractChannel
+) -> None:
+    await admin.declare_queue(f"{prefix}{A}", durable=True)
+    async with opened(server, prefix) as bus:
+        with pytest.raises(TransientError, match="inequivalent arg"):
+            await bus.publish(requested())
+
+
+async def test_listeners_hear_again_after_a_cut(server: str, proxy: Proxy, prefix: str) -> None:
+    async with (
+        opened(proxy.url(server), prefix) as bus,
+        bus.consume(lossy("job.progress"), handler := Recorder()),
+    ):
+        bus.announce(progress())
+        await handler.until(1)
+        proxy.cut()
+
+        async def heard() -> bool:
+            bus.announce(progress())
+            return len(handler.seen) > 1
+
+        await eventually(heard)
+
+
+async def test_nothing_is_left_of_a_listener(server: str, prefix: str) -> None:
+    which = (
+        "ATELIER_TEST_AMQP4_API"
+        if server == os.environ.get("ATELIER_TEST_AMQP4_URL")
+        else "ATELIER_TEST_AMQP_API"
+    )
+    if which not in os.environ:
+        pytest.skip(f"{which} is not set")
+    api = Management(os.environ[which])
+
+    async def live() -> list[str]:
+        queues = [q["name"] for q in await api.call("GET", "queues")]
+        return [q for q in queues if q.startswith(f"{prefix}live")]
+
+    async def one() -> bool:
+        return len(await live()) == 1
+
+    async def none() -> bool:
+        return not await live()
+
+    async with opened(server, prefix) as bus:
+        async with bus.consume(lossy("job.progress"), Recorder()):
+            await eventually(one)
+        await eventually(none)
+
+
+async def test_a_password_is_never_said(
+    server: str, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    url = server.replace("guest:guest", "guest:s3cr3t-wrong")
+    async with opened(url, prefix) as bus:
+        with pytest.raises(TransientError) as caught:
+            await bus.publish(requested())
+    with pytest.raises(SettingsError) as wrong:
+        async with opened("https://user:s3cr3t@host/", prefix):
+            pass
+    said = caplog.text + str(caught.value) + str(wrong.value)
+    assert "ACCESS_REFUSED" in said
+    assert "s3cr3t" not in said
