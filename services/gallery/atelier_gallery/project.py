@@ -25,7 +25,7 @@ from atelier_core.errors import ContractError, Defer
 from atelier_core.ports import BlobStore, EventPublisher
 from atelier_gallery.fold import JobEvent, derived, fold, split
 from atelier_gallery.ports import Change, ImageStore, JobStore
-from atelier_gallery.saving import Decision, change_many, persistently
+from atelier_gallery.saving import Decision, Settled, change_many, persistently
 
 MOST = 200  # events in one round
 LINGER = 0.01  # seconds that a round waits for company
@@ -79,6 +79,12 @@ class Project:
         self._publisher = publisher
         self._waiting: list[_InHand] = []
         self._arrived = asyncio.Event()
+        self._in_round = 0
+
+    @property
+    def in_hand(self) -> int:
+        """How many events were taken and are not settled."""
+        return self._in_round + len(self._waiting)
 
     async def __call__(self, event: Event) -> None:
         """Fold the event.
@@ -101,11 +107,13 @@ class Project:
             taken, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             if not self._waiting:
                 self._arrived.clear()
+            self._in_round = len(taken)
             try:
                 await self._round(taken)
             except Exception as exc:  # noqa: BLE001 - belongs to these events, not to the next ones
                 for in_hand in taken:
                     in_hand.failed(exc)
+            self._in_round = 0
 
     async def _round(self, taken: Sequence[_InHand]) -> None:
         stories: dict[str, _Story] = {}
@@ -124,29 +132,27 @@ class Project:
                 case other:
                     in_hand.failed(ContractError(f"{other.type} is not projected"))
         if stories:
-            jobs = await self._save_jobs(stories)
+            settled = await self._save_jobs(stories)
+            jobs = [result.document for result in settled if result.document is not None]
             await self._insert_images(jobs)
             await self._remove_late_bytes(stories, jobs)
+            for result in settled:  # after the images: whoever hears of them may ask for them
+                if result.changed and (job := result.document) is not None:
+                    self._publisher.announce(JobUpdated(owner=job.owner, job=job))
         if pictures:
             await self._save_derived(pictures)
         for in_hand in taken:
             in_hand.done()
 
-    async def _save_jobs(self, stories: dict[str, _Story]) -> list[Job]:
-        """The stored snapshots after the stories."""
+    async def _save_jobs(self, stories: dict[str, _Story]) -> list[Settled[Job]]:
+        """The stored snapshots after the stories that could be folded."""
         decisions = {i: Decision[Job](story.owner, story.decide) for i, story in stories.items()}
         settled = await persistently(lambda: change_many(self._jobs, decisions), what="jobs")
-        jobs = []
         for job_id, result in settled.items():
             if result.error is not None:
                 for in_hand in stories[job_id].waiting:
                     in_hand.failed(result.error)
-            elif result.document is not None:
-                jobs.append(result.document)
-                if result.changed:
-                    job = result.document
-                    self._publisher.announce(JobUpdated(owner=job.owner, job=job))
-        return jobs
+        return [result for result in settled.values() if result.error is None]
 
     async def _insert_images(self, jobs: Iterable[Job]) -> None:
         """Also for jobs that did not change: whoever saved them may have died before this."""
