@@ -89,7 +89,7 @@ class Liveness:
     async def keep(self) -> None:
         """Refresh for ever."""
         while True:
-            await asyncio.sleep(BEAT)
+            await asyncio.sleep(BEAT if self.sure else BEAT / 10)
             await self.refresh()
 
     async def leave(self) -> None:

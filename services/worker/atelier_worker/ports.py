@@ -143,14 +143,14 @@ class ImageProvider(Protocol):
             ProviderError: nothing else, whatever the vendor sends.
         """
 
-    async def resume(self, order: Order, provider_job_id: str, caller: Caller) -> Answer:
+    async def resume(self, order: Order, provider_job_id: str, caller: Caller, /) -> Answer:
         """Wait for a call that was submitted before, perhaps by another process.
 
         Raises:
             ProviderError: as `generate`; a vendor without queue has nothing to resume.
         """
 
-    async def cancel(self, provider_job_id: str) -> Money:
+    async def cancel(self, provider_job_id: str, /) -> Money:
         """Ask the vendor to stop, and return the bill (unknown if the vendor does not say).
 
         Raises:

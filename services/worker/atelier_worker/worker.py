@@ -28,11 +28,12 @@ from atelier_worker.decide import (
     decide,
     open_calls,
 )
+from atelier_worker.grip import OvertakenError
 from atelier_worker.lanes import Gate, NoPlaceError
 from atelier_worker.orders import choose
 from atelier_worker.ports import Fault
 from atelier_worker.record import Held, ended, known
-from atelier_worker.run import OvertakenError, Run
+from atelier_worker.run import Run
 
 log = logging.getLogger(__name__)
 

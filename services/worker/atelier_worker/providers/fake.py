@@ -1,4 +1,4 @@
-"""A provider for tests and benchmarks: instant, or with the faults of a script, and with a ledger."""
+"""A provider for tests and benchmarks: instant, or with scripted faults, and with a ledger."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -1,0 +1,145 @@
+"""A run's hold on the record of its job, and all it has learnt of the job's calls."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from atelier_core.contracts.events import JobDeferred, JobStarted
+from atelier_core.domain.request import AcceptedJob
+from atelier_core.domain.run import Call, RunRecord, merge_calls
+from atelier_core.errors import AtelierError, ConflictError, TransientError
+from atelier_worker import calling
+from atelier_worker.bench import Bench
+from atelier_worker.ports import Fault, ProviderError
+from atelier_worker.record import Change, Held, handed_back, known
+
+log = logging.getLogger(__name__)
+
+LEAVING: Final = 5.0  # seconds for handing a job back
+
+
+class OvertakenError(AtelierError):
+    """Somebody else changed the record first: read it and decide again."""
+
+
+class NotSentError(AtelierError):
+    """A call was not made, because it could not be written down first."""
+
+
+class Grip:
+    """`held` is the record as it stands, with this worker as holder, or None: there is none.
+
+    With `unrecorded` one is written only when there is something to tell. Whatever is learnt of
+    calls goes into the record with every write.
+    """
+
+    def __init__(
+        self, bench: Bench, job: AcceptedJob, held: Held | None, *, unrecorded: bool
+    ) -> None:
+        self._bench = bench
+        self._job = job
+        self._held = held
+        self._unrecorded = unrecorded
+        self._calls: tuple[Call, ...] = held.record.calls if held else ()
+        self._writing = asyncio.Lock()
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        return self._calls
+
+    @property
+    def step(self) -> int:
+        return self._held.record.step if self._held else 1
+
+    def learn(self, *calls: Call) -> None:
+        self._calls = merge_calls(self._calls, calls)
+
+    async def begin(self, call: Call) -> None:
+        """Write down that `call` is about to be made.
+
+        Raises:
+            OvertakenError: the record is not this run's any more.
+            NotSentError: it may be written or not; it is learnt as a call that was not sent.
+        """
+        async with self._writing:
+            if self._held is None and self._unrecorded:
+                self.learn(call)
+                return
+            try:
+                await self._write(call)
+            except ConflictError as exc:
+                raise OvertakenError("the record was changed by somebody else") from exc
+            except TransientError as exc:
+                error = ProviderError(Fault.OVERLOADED, "Not sent: the run record was not safe.")
+                self.learn(calling.failed(call, error, free=True, at=self._bench.clock()))
+                raise NotSentError("the run record was not safe") from exc
+
+    async def submitted(self, call: Call) -> None:
+        """Write down the vendor's id of `call`, for as long as the store needs."""
+        self.learn(call)
+        await self.tell()
+
+    async def started(self) -> None:
+        """What was not recorded is now, and people are told that it runs. May be lost."""
+        try:
+            async with self._writing:
+                if self._held is None:
+                    await self._write()
+            await self._bench.publisher.publish(
+                JobStarted(owner=self._job.owner, job=self._job, step=self.step, calls=self._calls)
+            )
+        except AtelierError as exc:
+            log.info("start not told", extra={"job_id": self._job.id, "error": str(exc)})
+
+    async def tell(self, change: Change | None = None) -> Held:
+        """Write `change` (by default: only what was learnt), for as long as the store needs."""
+        change = change or known(self._calls, holder=self._bench.me)
+        async with self._writing:
+            self._held = await self._bench.change(self._job.id, change, over=self._held)
+        return self._held
+
+    async def deferred(self, *, until: datetime, reason: str) -> None:
+        """Tell people that it waits; told or not, that is safe in the record and in the queue."""
+        record = self._held.record if self._held else RunRecord(holder=None)
+        deferred = JobDeferred(
+            owner=self._job.owner,
+            job=self._job,
+            step=record.step,
+            until=until,
+            reason=reason,
+            calls=record.calls,
+        )
+        try:
+            await self._bench.publisher.publish(deferred)
+        except TransientError as exc:
+            log.warning("deferral not told", extra={"job_id": self._job.id, "error": str(exc)})
+
+    async def hand_back(self, open_calls: Iterable[Call]) -> None:
+        """Let go because this worker leaves: `open_calls` that cannot be resumed are lost.
+
+        Never raises, and takes seconds at most.
+        """
+        self.learn(*(calling.lost(call) for call in open_calls if not call.provider_job_id))
+        if self._held is None:
+            return
+        try:
+            async with asyncio.timeout(LEAVING), self._writing:
+                change = handed_back(self._calls, holder=self._bench.me)
+                self._held = await self._bench.records.change(self._job.id, change, over=self._held)
+                record = self._held.record
+                if record.holder is None and record.outcome is None:
+                    await self.deferred(until=self._bench.clock(), reason="worker_leaving")
+        except (AtelierError, TimeoutError) as exc:
+            log.warning("not handed back", extra={"job_id": self._job.id, "error": str(exc)})
+
+    async def _write(self, *calls: Call) -> None:
+        """Become or stay the holder, with `calls` in the record. Not tried for ever."""
+        base = self._held.record if self._held else RunRecord(holder=self._bench.me, step=1)
+        wanted = base.merged((*self._calls, *calls))
+        held = await self._bench.records.write(self._job.id, wanted, over=self._held)
+        if held.record.outcome is not None:
+            raise ConflictError("the job has ended meanwhile")
+        self._held = held
+        self.learn(*calls)

@@ -1,0 +1,86 @@
+"""The demo painter as a provider: free, local, no key. It paints in processes of its own."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import asynccontextmanager
+from typing import Final, Literal, Self, cast
+
+from atelier_core.domain.values import Money
+from atelier_worker.painter import encode, paint
+from atelier_worker.ports import Answer, Caller, Fault, Order, Picture, ProviderError
+from atelier_worker.providers.unqueued import Unqueued
+
+NAME: Final = "demo"
+RECYCLED: Final = 500  # pictures after which a process is replaced: what it hoards goes with it
+
+
+def paint_one(order: Order, position: int) -> bytes:
+    """The file of one picture of an order. CPU-bound: some 100 ms a megapixel."""
+    image = paint(
+        order.prompt,
+        seed=order.seeds[position],
+        width=order.width,
+        height=order.height,
+        style=order.style,
+        negative_prompt=order.negative_prompt,
+    )
+    return encode(image, cast('Literal["png", "jpeg", "webp"]', order.output_format))
+
+
+class DemoProvider(Unqueued):
+    """An `ImageProvider` that needs nobody. `open` it."""
+
+    name = NAME
+    local = True
+
+    def __init__(self, executor: Executor, *, painters: int) -> None:
+        self._executor = executor
+        self.concurrency = painters + 1  # one is ready to paint while another is put away
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, *, painters: int | None = None) -> AsyncIterator[Self]:
+        """With a pool of `painters` processes, started when the first picture is wanted."""
+        painters = painters or max(1, min(2, (os.cpu_count() or 2) - 1))
+        pool = ProcessPoolExecutor(
+            painters,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_live_with_parent,
+            max_tasks_per_child=RECYCLED,
+        )
+        try:
+            yield cls(pool, painters=painters)
+        finally:
+            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+
+    async def generate(self, order: Order, caller: Caller) -> Answer:
+        loop = asyncio.get_running_loop()
+        pictures = []
+        for position, index in enumerate(order.indexes):
+            caller.progress(index, 0.0)
+            try:
+                data = await loop.run_in_executor(self._executor, paint_one, order, position)
+            except BrokenProcessPool as exc:
+                raise ProviderError(Fault.OVERLOADED, "The painter's process died.") from exc
+            pictures.append(Picture(index=index, data=data, seed=order.seeds[position]))
+            caller.progress(index, 1.0)
+        return Answer(pictures=tuple(pictures), cost=Money.exactly("0"))
+
+
+def _live_with_parent() -> None:
+    """Ctrl-C is the parent's to handle; and a parent that was killed takes this process along."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(0)
+
+    threading.Thread(target=follow, daemon=True).start()

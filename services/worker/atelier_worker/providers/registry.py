@@ -1,0 +1,79 @@
+"""Which providers there are, and what each needs. A new vendor is a module and a line here."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from atelier_core.errors import SettingsError
+from atelier_worker.ports import ImageProvider
+from atelier_worker.providers.demo import DemoProvider
+from atelier_worker.providers.fake import FakeProvider
+from atelier_worker.providers.fake_http import FakeHttpProvider
+
+Variables = Mapping[str, str]
+Open = Callable[[Variables], AbstractAsyncContextManager[ImageProvider]]
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """How to open one, the variable without which it cannot be, and whether it is on unasked."""
+
+    open: Open
+    needs: str | None = None
+    unasked: bool = True
+
+
+@asynccontextmanager
+async def _fake(variables: Variables) -> AsyncIterator[ImageProvider]:
+    if url := variables.get("ATELIER_FAKE_URL"):
+        async with FakeHttpProvider.open(url) as provider:
+            yield provider
+    else:
+        yield FakeProvider(size=64 * 1024)
+
+
+VENDORS: Final[Mapping[str, Vendor]] = {
+    "demo": Vendor(lambda _: DemoProvider.open()),
+    "fake": Vendor(_fake, unasked=False),
+}
+
+
+def chosen(names: Sequence[str] | None, variables: Variables) -> tuple[str, ...]:
+    """The vendors to open: those named, else all that have what they need.
+
+    Raises:
+        SettingsError: a name is unknown, or one named lacks what it needs.
+    """
+    if names is None:
+        return tuple(
+            name
+            for name, vendor in VENDORS.items()
+            if vendor.unasked and (vendor.needs is None or vendor.needs in variables)
+        )
+    for name in names:
+        if name not in VENDORS:
+            known = ", ".join(VENDORS)
+            raise SettingsError(f"ATELIER_PROVIDERS names {name!r}; there are: {known}.")
+        needs = VENDORS[name].needs
+        if needs and needs not in variables:
+            raise SettingsError(f"{needs} is missing: ATELIER_PROVIDERS names {name!r}.")
+    return tuple(dict.fromkeys(names))
+
+
+@asynccontextmanager
+async def open_providers(
+    names: Sequence[str] | None, variables: Variables
+) -> AsyncIterator[tuple[ImageProvider, ...]]:
+    """Open the chosen vendors with their `variables` (names as documented, e.g. OPENAI_API_KEY).
+
+    Raises:
+        SettingsError: as `chosen`.
+    """
+    async with AsyncExitStack() as stack:
+        yield tuple(
+            [
+                await stack.enter_async_context(VENDORS[name].open(variables))
+                for name in chosen(names, variables)
+            ]
+        )
