@@ -12,6 +12,8 @@ from atelier_cli.text import age, counted, duration, printable, size
 from atelier_client import DryRun, Image, Job
 from atelier_client.values import ImageData, Money
 
+_LEAST = 12  # columns of a prompt that still tell it from another
+
 _STYLES = {
     "succeeded": "green",
     "partially_succeeded": "yellow",
@@ -142,16 +144,16 @@ def _table(*names: str, rows: Iterable[Sequence[str | Text]]) -> Table:
     cells = [[Text(c) if isinstance(c, str) else c for c in row] for row in rows]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for index, name in enumerate(names):
-        title = name.removeprefix(">")
-        fixed = max((row[index].cell_len for row in cells), default=0)
+        title, last = name.removeprefix(">"), index == len(names) - 1
+        widest = max((row[index].cell_len for row in cells), default=0)
         table.add_column(
             title,
             justify="right" if name.startswith(">") else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=max(len(title), fixed) if index < len(names) - 1 else len(title),
+            no_wrap=not last,  # Rich narrows only what may wrap
+            min_width=min(widest, _LEAST) if last else max(len(title), widest),
         )
     for row in cells:
+        row[-1].no_wrap, row[-1].overflow = True, "ellipsis"
         table.add_row(*row)
     return table
 

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console, RenderableType
+from rich.measure import Measurement
 
 from atelier_cli.failures import InputError, problem_of, sentence
 from atelier_cli.options import Common
@@ -72,7 +73,10 @@ class Session:
         sys.stdout.flush()
 
     def show(self, renderable: RenderableType) -> None:
-        """A table or text as data, without the blanks that pad lines to the right."""
+        """A table or text as data, never narrower than its ids; without blanks on the right."""
+        least = Measurement.get(self.out, self.out.options, renderable).minimum
+        if least > self.out.width:
+            self.out.width = least  # the terminal wraps then, which still can be pasted
         with self.out.capture() as captured:
             self.out.print(renderable, crop=False)
         lines = (line.rstrip(" ") for line in captured.get().splitlines())
