@@ -75,8 +75,8 @@ class Session:
     def show(self, renderable: RenderableType) -> None:
         """A table or text as data, never narrower than its ids; without blanks on the right."""
         least = Measurement.get(self.out, self.out.options, renderable).minimum
-        if least > self.out.width:
-            self.out.width = least  # the terminal wraps then, which still can be pasted
+        # Wider than the terminal means that it wraps, and an id can be pasted all the same.
+        self.out.width = max(self.out.width, least)
         with self.out.capture() as captured:
             self.out.print(renderable, crop=False)
         lines = (line.rstrip(" ") for line in captured.get().splitlines())
