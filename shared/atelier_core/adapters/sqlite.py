@@ -50,6 +50,7 @@ class SqliteEngine:
     """`open` it; rows come as `sqlite3.Row`. Works use the connection only while they run."""
 
     path: Path
+    _busy: float
     _loop: asyncio.AbstractEventLoop
     _readers: ThreadPoolExecutor
     _requests: SimpleQueue[_Request | None] = field(default_factory=SimpleQueue)
@@ -58,17 +59,18 @@ class SqliteEngine:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, path: Path) -> AsyncIterator[Self]:
+    async def open(cls, path: Path, *, busy: float = BUSY) -> AsyncIterator[Self]:
         """Open or create the database at `path`; its folder exists.
 
+        `busy` seconds are waited for another program that holds the file.
         Leaving finishes every write that was asked for, then closes the file.
 
         Raises:
             SettingsError: something else is at `path`, or it cannot be opened for writing.
         """
-        connection = await asyncio.to_thread(_writer_connection, path)
+        connection = await asyncio.to_thread(_writer_connection, path, busy)
         readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
-        engine = cls(path, asyncio.get_running_loop(), readers)
+        engine = cls(path, busy, asyncio.get_running_loop(), readers)
         writer = threading.Thread(
             target=engine._write_until_closed, args=(connection,), name="sqlite-write", daemon=True
         )
@@ -111,7 +113,7 @@ class SqliteEngine:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         try:
             if connection is None:
-                connection = _connect(self.path)
+                connection = _connect(self.path, self._busy)
                 connection.execute("PRAGMA query_only = ON")
                 self._local.connection = connection
                 self._read_connections.append(connection)
@@ -165,17 +167,17 @@ def translated(error: sqlite3.Error) -> Exception:
     return TransientError(f"SQLite: {error}")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, busy: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        path, timeout=BUSY, isolation_level=None, check_same_thread=False, cached_statements=256
+        path, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=256
     )
     connection.row_factory = sqlite3.Row
     return connection
 
 
-def _writer_connection(path: Path) -> sqlite3.Connection:
+def _writer_connection(path: Path, busy: float) -> sqlite3.Connection:
     try:
-        connection = _connect(path)
+        connection = _connect(path, busy)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
