@@ -17,7 +17,7 @@ from atelier_core.domain.outcome import JobStatus
 D = TypeVar("D", Job, Image)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Change(Generic[D]):
     """`document` is to follow what had the version `read`; 0 means nothing was there."""
 

@@ -18,7 +18,7 @@ RACES = 100  # lost races in a row before the store itself is suspected
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision(Generic[D]):
     """What is to follow the newest version (None: nothing is there); None for no change.
 
@@ -29,7 +29,7 @@ class Decision(Generic[D]):
     decide: Callable[[D | None], D | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settled(Generic[D]):
     """The newest version, whether this call made it, and what deciding raised."""
 
