@@ -11,11 +11,11 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from atelier_worker.painter.canvas import Canvas
-from atelier_worker.painter.finish import STYLES, encode, vignette
+from atelier_worker.painter.finish import encode, vignette
 from atelier_worker.painter.palette import choose
-
-from atelier_worker.painter.scenes import PLACES
+from atelier_worker.painter.places import PLACES
 from atelier_worker.painter.sky import Stage, weather
+from atelier_worker.painter.styles import STYLES
 from atelier_worker.painter.subjects import backdrop, person, subject
 from atelier_worker.painter.words import read
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from atelier_worker.painter.canvas import chance, ellipse, noise1, noise2, poly, rect, strip
 from atelier_worker.painter.palette import Colour, mix, ramp, rgb, shade
-from atelier_worker.painter.sky import Stage
+from atelier_worker.painter.sky import Spot, Stage
 
 _SETS = (
     "f4ede0 e4572e 17bebb ffc914 2e282a", "fdf0d5 c1121f 003049 669bbc f2a541",
@@ -29,7 +29,7 @@ def _colours(g: Stage) -> list[Colour]:
     return [ground, *rest]
 
 
-def abstract(g: Stage) -> tuple[float, float]:
+def abstract(g: Stage) -> Spot:
     kind = g.scene.entropy[1] % 4
     (marble, paper, geometry, currents)[kind](g, _colours(g))
     return g.wide * 0.5, 0.92
@@ -87,34 +87,39 @@ def geometry(g: Stage, colours: list[Colour]) -> None:
             big = chance(rng, 0.22) and row < round(1 / step) - 1 and col < across - 1
             k = 2 if big else 1
             taken |= {(row + i, col + j) for i in range(k) for j in range(k)}
-            tile(g, col * step_x, row * step, k * step_x, k * step, colours)
+            tile(g, (col * step_x, row * step), (k * step_x, k * step), colours)
 
 
-def tile(g: Stage, x: float, y: float, w: float, h: float, colours: list[Colour]) -> None:
-    c, rng = g.c, g.rng
+def tile(g: Stage, at: Spot, size: Spot, colours: list[Colour]) -> None:
+    c, rng, (x, y), (w, h) = g.c, g.rng, at, size
     back, front, third = (colours[k] for k in rng.permutation(5)[:3])
     c.fill([rect(x, y, w + 0.002, h + 0.002)], back)
-    cx, cy = x + w * rng.integers(0, 2), y + h * rng.integers(0, 2)
-    kind = int(rng.integers(0, 6))
+    middle, corner = (
+        (x + w / 2, y + h / 2),
+        (x + w * rng.integers(0, 2), y + h * rng.integers(0, 2)),
+    )
 
-    def within(rx: float, ry: float) -> list[np.ndarray]:
-        return [np.clip(ellipse(cx, cy, rx, ry), (x, y), (x + w, y + h))]
+    def disc(centre: Spot, part: float, colour: Colour) -> None:
+        whole = ellipse(*centre, w * part, h * part)
+        c.fill([np.clip(whole, (x, y), (x + w, y + h))], colour)
 
-    if kind <= 1:
-        c.fill(within(w, h), front)
-        c.fill(within(w * 0.62, h * 0.62), third if kind else back)
-        c.fill(within(w * 0.3, h * 0.3), front)
-    elif kind == 2:
-        c.fill([ellipse(x + w / 2, y + h / 2, w * 0.42, h * 0.42)], front)
-        c.fill([ellipse(x + w / 2, y + h / 2, w * 0.2, h * 0.2)], third)
-    elif kind == 3:
-        c.fill([rect(x + w * k / 6, y, w / 12, h) for k in range(6)], front)
-    elif kind == 4:
-        c.fill([poly(x, y, x + w, y, x, y + h)], front)
-        c.fill([ellipse(x + w * 0.3, y + h * 0.3, w * 0.14, h * 0.14)], third)
-    else:
-        c.fill([ellipse(x + w * (i + 0.5) / 3, y + h * (j + 0.5) / 3, w * 0.09, h * 0.09)[::2]
-                for i in range(3) for j in range(3)], front)  # fmt: skip
+    match int(rng.integers(0, 6)):
+        case 0 | 1 as kind:
+            for part, colour in ((1.0, front), (0.62, third if kind else back), (0.3, front)):
+                disc(corner, part, colour)
+        case 2:
+            disc(middle, 0.42, front)
+            disc(middle, 0.2, third)
+        case 3:
+            c.fill([rect(x + w * k / 6, y, w / 12, h) for k in range(6)], front)
+        case 4:
+            c.fill([poly(x, y, x + w, y, x, y + h)], front)
+            disc((x + w * 0.3, y + h * 0.3), 0.14, third)
+        case _:
+            spots = [
+                (x + w * (i + 0.5) / 3, y + h * (j + 0.5) / 3) for i in range(3) for j in range(3)
+            ]
+            c.fill([ellipse(*spot, w * 0.09, h * 0.09)[::2] for spot in spots], front)
 
 
 def currents(g: Stage, colours: list[Colour]) -> None:

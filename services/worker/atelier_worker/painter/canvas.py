@@ -15,7 +15,10 @@ from atelier_worker.painter.palette import Colour, Field
 
 Points = NDArray[np.float64]
 Rng = np.random.Generator
-_LARGE = 200_000  # pixels of a mask above which twice the resolution is antialiasing enough
+# Pixels of a mask, and how much finer it is drawn than shown: a small shape needs more.
+_OVERSAMPLING = ((200_000, 2), (20_000, 3), (0, 4))
+_TURN = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+_CIRCLE = np.cos(_TURN), np.sin(_TURN)
 
 
 def chance(rng: Rng, p: float) -> bool:
@@ -23,13 +26,8 @@ def chance(rng: Rng, p: float) -> bool:
 
 
 def poly(*xy: float) -> Points:
-    """A polygon from x, y, x, y, …"""
+    """A polygon from its corners, x and y in turn."""
     return np.array(xy, float).reshape(-1, 2)
-
-
-def shape(pairs: str) -> Points:
-    """A polygon written down as "x y, x y, …"."""
-    return np.array([pair.split() for pair in pairs.split(",")], float)
 
 
 def rect(x: float, y: float, w: float, h: float) -> Points:
@@ -37,8 +35,7 @@ def rect(x: float, y: float, w: float, h: float) -> Points:
 
 
 def ellipse(x: float, y: float, rx: float, ry: float | None = None, turn: float = 0) -> Points:
-    a = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-    u, v = rx * np.cos(a), (rx if ry is None else ry) * np.sin(a)
+    u, v = _CIRCLE[0] * rx, _CIRCLE[1] * (rx if ry is None else ry)
     c, s = np.cos(turn), np.sin(turn)
     return np.stack([x + u * c - v * s, y + u * s + v * c], axis=1)
 
@@ -57,6 +54,10 @@ def smooth(points: Points, steps: int = 8, *, closed: bool = True) -> Points:
     )  # fmt: skip
     curve = curve.swapaxes(0, 1).reshape(-1, 2)
     return curve if closed else np.concatenate([curve, points[-1:]])
+
+
+def moved(points: Points, dx: float, dy: float) -> Points:
+    return np.add(points, (dx, dy), dtype=np.float64)
 
 
 def mirror(half: Points) -> Points:
@@ -142,9 +143,9 @@ class Canvas:
         right, low = min(self.width, box[0] + side), min(h, box[1] + side)
         if right <= left or low <= top:
             return
-        part = tuple(
-            (v - o) * 96 / side for v, o in zip((left, top, right, low), box * 2, strict=True)
-        )
+        k = 96 / side
+        x0, y0 = box
+        part = ((left - x0) * k, (top - y0) * k, (right - x0) * k, (low - y0) * k)
         size = (right - left, low - top)
         mask = mask.resize(size, Image.Resampling.BILINEAR, box=part)
         self.image.paste(Image.new("RGB", size, _bytes(colour)), (left, top), mask)
@@ -157,8 +158,13 @@ class Canvas:
         to: Colour | None = None,
         alpha: float = 1.0,
         soft: float = 0.0,
+        paint: Image.Image | None = None,
     ) -> None:
-        """Fill polygons, antialiased; `to` is the colour at their foot, `soft` blurs the edge."""
+        """Fill polygons, antialiased.
+
+        `to` is the colour at their foot, `soft` blurs the edge; `paint`, a picture as large as the
+        canvas, shows through instead of the colour.
+        """
         if not shapes:
             return
         pixels = [shape * self.height for shape in shapes]
@@ -168,7 +174,7 @@ class Canvas:
         w, h = min(self.width, ceil(high[0])) - x0, min(self.height, ceil(high[1])) - y0
         if w <= 0 or h <= 0:
             return
-        k = 1 / 4 if soft else (2 if w * h > _LARGE else 4)
+        k = 1 / 4 if soft else next(k for area, k in _OVERSAMPLING if w * h > area)
         mask = Image.new("L", (ceil(w * k), ceil(h * k)))
         draw = ImageDraw.Draw(mask)
         for p in pixels:
@@ -179,13 +185,16 @@ class Canvas:
             mask = mask.resize((w, h), Image.Resampling.BILINEAR)
         else:
             mask = mask.reduce(int(k))
-        paint = Image.new("RGB", (w, h), _bytes(colour))
-        if to is not None:
+        if paint is not None:
+            layer = paint.crop((x0, y0, x0 + w, y0 + h))
+        elif to is None:
+            layer = Image.new("RGB", (w, h), _bytes(colour))
+        else:
             t = (np.arange(h) + y0 - low[1]) / max(1.0, high[1] - low[1])
             rows = np.array(colour) * (1 - t[:, None]) + np.array(to) * t[:, None]
             column = Image.fromarray(np.clip(rows[:, None], 0, 255).astype(np.uint8))
-            paint = column.resize((w, h), Image.Resampling.NEAREST)
-        self.image.paste(paint, (x0, y0), mask)
+            layer = column.resize((w, h), Image.Resampling.NEAREST)
+        self.image.paste(layer, (x0, y0), mask)
 
 
 def _bytes(colour: Colour) -> tuple[int, int, int]:

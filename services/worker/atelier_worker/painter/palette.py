@@ -29,13 +29,14 @@ def rgb(code: str) -> Colour:
 def to_lab(colours: NDArray[np.float64]) -> NDArray[np.float64]:
     """SRGB (…, 3) in 0..255 to OKLab."""
     linear = np.clip(colours / 255, 0, 1) ** 2.2
-    return np.cbrt(linear @ _TO_LMS.T) @ _TO_LAB.T
+    lab: NDArray[np.float64] = np.cbrt(linear @ _TO_LMS.T) @ _TO_LAB.T
+    return lab
 
 
 def from_lab(lab: NDArray[np.float64]) -> NDArray[np.float64]:
     """OKLab (…, 3) to sRGB in 0..255, clipped to what a screen can show."""
     linear = (lab @ _FROM_LAB.T) ** 3 @ _FROM_LMS.T
-    return np.clip(linear, 0, 1) ** (1 / 2.2) * 255
+    return np.asarray(np.clip(linear, 0, 1) ** (1 / 2.2) * 255)
 
 
 def _colour(lab: NDArray[np.float64]) -> Colour:
@@ -100,10 +101,16 @@ _SKIES = {
         "1f3a5f 76608f f0806a ffe09a", "3a1540 c0395a ff9a4a ffe3a0",
     ),
     "dawn": ("4a6fa5 a9a7cf f4c6c0 fdebcf", "3f7a9a 9cc4c9 f6d8b8 fff0d0", "6a62a0 d09ac0 fbd0b8"),
-    "night": ("050a1f 0e1f4a 27477d 5f86b0", "0a0718 211648 4a2f78 9a68a8", "02101c 063044 14606f 58a89a"),
+    "night": (
+        "050a1f 0e1f4a 27477d 5f86b0", "0a0718 211648 4a2f78 9a68a8",
+        "02101c 063044 14606f 58a89a",
+    ),
     "storm": ("141a26 38434f 6d7880 a9aca4", "191826 433f55 77707f b3a8a4"),
     "snow": ("6f8fb4 a9c2d8 e2e8ee f7ece6", "7a86b0 bfc0dc ecdfe6 fdeede"),
-    "neon": ("0b0420 2a0a52 8a1583 ff4f9a", "04081f 0c2a66 3a3fa8 e04fd0", "0a0420 1a1060 0f6a9a 3fe0d8"),
+    "neon": (
+        "0b0420 2a0a52 8a1583 ff4f9a", "04081f 0c2a66 3a3fa8 e04fd0",
+        "0a0420 1a1060 0f6a9a 3fe0d8",
+    ),
 }  # fmt: skip
 _LAND = {  # mid, near, ground
     "forest": ("4f9a6b 0c3328 27583a", "6fa05a 17351f 3f6a2c", "3a8f90 08303a 1a5550"),

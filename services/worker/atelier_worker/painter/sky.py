@@ -1,6 +1,8 @@
 """What is above and in front of a place: sky, stars, sun and moon, rain, snow, fog, lightning."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -9,6 +11,10 @@ from atelier_worker.painter.palette import Palette, mix, ramp, rgb, shade
 from atelier_worker.painter.words import Scene
 
 _WHITE = (255.0, 255.0, 255.0)
+Spot = tuple[float, float]  # where a figure's feet are
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -30,11 +36,27 @@ class Stage:
         return min(1.0, self.c.wide * 1.1)
 
     def has(self, *names: str) -> bool:
+        """Whether the prompt names one of these places, seasons, weathers or lights."""
         return any(name == self.scene.place or name in self.scene.also for name in names)
 
+    @property
+    def wintry(self) -> bool:
+        return self.has("snow", "winter")
 
-def sky(g: Stage, horizon: float, *, low: bool = False) -> tuple[float, float]:
-    """Sky down to the horizon; returns where the sun or moon stands (`low`: near the horizon)."""
+    @property
+    def seasonal(self) -> bool:
+        return self.has("autumn", "spring")
+
+    @property
+    def gloomy(self) -> bool:
+        return self.has("storm", "rain")
+
+    def pick(self, options: Sequence[T]) -> T:
+        return options[int(self.rng.integers(len(options)))]
+
+
+def sky(g: Stage, horizon: float, *, low: bool = False) -> float:
+    """Sky down to the horizon; returns the x of the sun or moon (`low`: near the horizon)."""
     c, p, rng = g.c, g.p, g.rng
     x0 = g.wide * rng.uniform(0.25, 0.75)
     low = low or p.time in ("sunset", "dawn")
@@ -44,22 +66,21 @@ def sky(g: Stage, horizon: float, *, low: bool = False) -> tuple[float, float]:
     colours = ramp(p.sky, t**1.1)
     near = np.exp(-np.sqrt((x - x0) ** 2 + (y - y0) ** 2) * 3)[..., None]
     colours = colours + (np.array(p.light, np.float32) - colours) * near * (0.3 if p.dark else 0.5)
-    gloomy = g.has("storm", "rain")
     n = noise2(rng, size, (2.2 * g.wide, 6), 5)
-    fall, _ = np.gradient(n)
+    fall = np.diff(n, axis=0, append=n[-1:])
     lit = np.clip(0.5 + fall * (-22 if y0 > horizon / 2 else 22), 0, 1)
-    cover = np.clip((n - (0.4 if gloomy else 0.53)) * 5, 0, 1) * np.clip(1.25 - t, 0, 1)
-    top = p.sky[0] if p.dark or gloomy else p.sky[1]
+    cover = np.clip((n - (0.4 if g.gloomy else 0.53)) * 5, 0, 1) * np.clip(1.25 - t, 0, 1)
+    top = p.sky[0] if p.dark or g.gloomy else p.sky[1]
     cloud = ramp((mix(top, p.haze, 0.25), mix(p.sky[-2], p.light, 0.0 if p.dark else 0.6)), lit)
-    cover *= 0.35 if p.dark and not gloomy else 0.85
+    cover *= 0.35 if p.dark and not g.gloomy else 0.85
     c.field(colours + (cloud - colours) * cover[..., None] + rng.random((*n.shape, 1)) * 0.9)
-    if p.dark and not gloomy:
+    if p.dark and not g.gloomy:
         if g.has("space"):
             nebula(g, 0.7)
         stars(g, horizon, int(260 * g.wide) + 40)
-    if not gloomy:
+    if not g.gloomy:
         disc(g, x0, y0)
-    return x0, y0
+    return x0
 
 
 def disc(g: Stage, x: float, y: float) -> None:
@@ -115,28 +136,26 @@ def weather(g: Stage) -> None:
         c.veil(mix(p.haze, _WHITE, 0.25), np.clip((n - 0.25) * 1.3, 0, 0.75) * np.clip(y * 2, 0, 1))
     if g.has("storm"):
         bolt(g)
-    if g.has("rain", "storm"):
-        slant = rng.uniform(-0.25, 0.25)
-        for count, length, thick, alpha in ((240, 0.05, 0.0012, 0.3), (110, 0.11, 0.002, 0.38)):
-            n = int(count * max(g.wide, 0.5))
-            starts = rng.random((n, 2)) * (g.wide * 1.2, 1.1) - (g.wide * 0.1, 0.1)
-            long = length * rng.uniform(0.6, 1.2, n)
-            drops = [
-                poly(x, y, x + thick, y, x + slant * k + thick, y + k, x + slant * k, y + k)
-                for (x, y), k in zip(starts, long, strict=True)
-            ]
-            c.fill(drops, mix(p.haze, _WHITE, 0.6), alpha=alpha)
+    if g.gloomy:
+        rain(g)
     if g.has("snow"):
-        for count, r, alpha, soft in (
-            (260, 0.0028, 0.8, 0),
-            (60, 0.006, 0.9, 0),
-            (14, 0.014, 0.7, 0.006),
-        ):
-            n = int(count * max(g.wide, 0.5))
-            at = rng.random((n, 2)) * (g.wide, 1)
-            size = r * rng.uniform(0.6, 1.3, n)
-            c.fill([ellipse(x, y, k)[::4] for (x, y), k in zip(at, size, strict=True)],
-                   _WHITE, alpha=alpha, soft=soft)  # fmt: skip
+        flakes = ((260, 0.0028, 0.8, 0), (60, 0.006, 0.9, 0), (14, 0.014, 0.7, 0.006))
+        for count, r, alpha, soft in flakes:
+            spots = rng.random((int(count * max(g.wide, 0.5)), 2)) * (g.wide, 1)
+            discs = [ellipse(x, y, r * rng.uniform(0.6, 1.3))[::4] for x, y in spots]
+            c.fill(discs, _WHITE, alpha=alpha, soft=soft)
+
+
+def rain(g: Stage) -> None:
+    rng, slant = g.rng, g.rng.uniform(-0.25, 0.25)
+    for count, length, thick, alpha in ((240, 0.05, 0.0012, 0.3), (110, 0.11, 0.002, 0.38)):
+        drops = []
+        for _ in range(int(count * max(g.wide, 0.5))):
+            x, y = rng.uniform(-0.1, 1.1) * g.wide, rng.uniform(-0.1, 1)
+            long = length * rng.uniform(0.6, 1.2)
+            tip = x + slant * long
+            drops.append(poly(x, y, x + thick, y, tip + thick, y + long, tip, y + long))
+        g.c.fill(drops, mix(g.p.haze, _WHITE, 0.6), alpha=alpha)
 
 
 def bolt(g: Stage) -> None:
@@ -144,17 +163,19 @@ def bolt(g: Stage) -> None:
     rng, x = g.rng, g.wide * g.rng.uniform(0.2, 0.8)
     g.c.glow(x, 0.2, 0.7, (205, 215, 255), 0.55)
 
-    def branch(x: float, y: float, end: float, lean: float, thick: float) -> Points:
+    def branch(start: Spot, end: float, lean: float, thick: float) -> Points:
+        x, y = start
         n = 14
         ys = np.linspace(y, end, n)
         xs = x + np.cumsum(rng.normal(lean, 0.016, n))
         return strip(np.stack([xs, ys], axis=1), thick, thick * 0.25)
 
-    trunk = branch(x, 0.0, 0.56, 0.0, 0.008)
+    trunk = branch((x, 0.0), 0.56, 0.0, 0.008)
     forks = [
-        branch(*trunk[k], trunk[k, 1] + 0.2, lean, 0.004) for k, lean in ((4, 0.012), (7, -0.014))
+        branch((trunk[k, 0], trunk[k, 1]), trunk[k, 1] + 0.2, lean, 0.004)
+        for k, lean in ((4, 0.012), (7, -0.014))
     ]
     g.c.fill([trunk, *forks], (190, 200, 255), alpha=0.6, soft=0.008)
     g.c.fill([trunk, *forks], (250, 250, 255))
     if chance(rng, 0.5):
-        g.c.fill([branch(g.wide - x, 0.0, 0.45, 0.004, 0.004)], (235, 235, 255), alpha=0.7)
+        g.c.fill([branch((g.wide - x, 0.0), 0.45, 0.004, 0.004)], (235, 235, 255), alpha=0.7)

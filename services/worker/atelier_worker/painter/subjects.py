@@ -121,8 +121,11 @@ def backdrop(g: Stage) -> None:
             ray = np.stack([(x, y), (x, y) + out * 0.5])
             c.fill([strip(ray, 0.02, 0.07)], mix(back, disc, 0.35))
         else:
-            at = (x, y) + rng.normal(0, 0.05, 2)
-            c.fill([ellipse(*at, rng.uniform(0.01, 0.045))], mix(back, disc, rng.uniform(0.2, 0.8)))
+            u, v = rng.normal(0, 0.05, 2)
+            c.fill(
+                [ellipse(x + u, y + v, rng.uniform(0.01, 0.045))],
+                mix(back, disc, rng.uniform(0.2, 0.8)),
+            )
 
 
 def person(g: Stage) -> None:

@@ -4,9 +4,10 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
 
 _VOCABULARY = {
-    "sea": "sea ocean beach wave coast shore surf harbour harbor seaside bay nautical whale 🌊 🏖",
+    "sea": "sea ocean beach wave coast shore surf harbour harbor seaside bay 🌊 🏖",
     "lake": "lake pond lagoon reflection fjord loch",
     "river": "river stream creek valley canyon waterfall",
     "island": "island tropical atoll archipelago palm hawaii 🏝",
@@ -15,13 +16,13 @@ _VOCABULARY = {
     " paris cyberpunk building village car 🏙 🌃",
     "mountain": "mountain peak alp alps himalaya volcano summit cliff highland ⛰ 🏔",
     "desert": "desert dune sahara cactus oasis sand 🏜 🌵",
-    "garden": "garden flower rose tulip poppies poppy lavender daisy bloom blossom sunflower bouquet"
-    " orchid butterfly 🌸 🌷 🌻 🌹",
+    "garden": "garden flower rose tulip poppies poppy lavender daisy bloom blossom sunflower"
+    " bouquet orchid butterfly 🌸 🌷 🌻 🌹",
     "meadow": "meadow field hill grass countryside farm pasture prairie landscape",
     "space": "space galaxy galaxies nebula cosmos cosmic planet universe star astronaut saturn mars"
     " jupiter orbit spaceship 🌌 🪐 🚀 ✨",
-    "portrait": "portrait woman man girl boy person face lady king queen prince princess human people"
-    " child wizard witch elf warrior selfie hero 👩 👨 🙂",
+    "portrait": "portrait woman man girl boy person face lady king queen prince princess human"
+    " people child wizard witch elf warrior selfie hero 👩 👨 🙂",
     "abstract": "abstract geometric pattern shape fractal fluid texture dream bauhaus kandinsky"
     " surreal swirl minimal wallpaper",
     "galaxy": "galaxy galaxies nebula spiral 🌌",
@@ -106,7 +107,7 @@ SUBJECTS = [
 _HOMES = {
     "fox": "forest meadow", "cat": "meadow garden", "wolf": "forest mountain", "rabbit": "meadow",
     "bear": "forest mountain", "robot": "city desert", "dragon": "mountain", "castle": "mountain",
-    "lighthouse": "sea", "boat": "sea lake", "house": "meadow lake mountain",
+    "lighthouse": "sea", "boat": "sea lake", "house": "meadow mountain",
     "neon": "city", "winter": "forest mountain", "snow": "forest mountain", "autumn": "forest lake",
     "spring": "garden meadow", "storm": "sea mountain", "rain": "city", "fog": "forest mountain",
     "moon": "lake mountain sea", "night": "mountain lake forest", "sunset": "sea meadow mountain",
@@ -163,13 +164,14 @@ def read(prompt: str, *, seed: int, style: str | None = None, negative: str | No
     names: list[str] = []
     colours: list[str] = []
     subject_colour = ""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*words, ""]):
         names += [n for n in _MEANING.get(word, ()) if n not in without and n not in names]
         if word in _COLOURS:
             colours.append(_COLOURS[word])
             if any(n in SUBJECTS for n in _MEANING.get(following, ())):
                 subject_colour = colours.pop()
-    text = " ".join(words)
+    # Colours and styles change how a picture looks, never what is in it.
+    text = " ".join(w for w in words if (w not in _COLOURS and w not in _STYLE) or w in _MEANING)
     of_words, of_seed = _digest(text), _digest(text, str(seed))
     places = [p for p in PLACES if p in names]
     if not places:
