@@ -17,7 +17,9 @@ from atelier_core.errors import SettingsError, TransientError
 Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
 
+SCHEMES: Final = ("mongodb://", "mongodb+srv://")
 TIMEOUT: Final = 2_000  # milliseconds that anything may take
+DUPLICATE_KEY: Final = 11000
 TRIES: Final = 3  # of racing upserts: a duplicate key means that the row is there now
 
 
@@ -32,6 +34,8 @@ async def open_stores(
     Raises:
         SettingsError: `url` is not one.
     """
+    if not url.startswith(SCHEMES):
+        raise SettingsError("ATELIER_MONGO_URL must begin with mongodb:// or mongodb+srv://.")
     try:
         client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
             url,
@@ -176,9 +180,6 @@ def _upsert(claim: Claim) -> UpdateOne:
 
 def _only_duplicates(details: Mapping[str, Any]) -> bool:
     return all(error.get("code") == DUPLICATE_KEY for error in details.get("writeErrors", ()))
-
-
-DUPLICATE_KEY: Final = 11000
 
 
 def _made(claim: Claim) -> Row:
