@@ -1,0 +1,607 @@
+"""The API over real sockets: what clients send and what they are told."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from atelier_api.service import Stores, service, sessions
+from atelier_api.stores.memory import MemoryIdempotency, MemoryTickets
+from atelier_core.adapters.internal_http import HttpIdentity
+from atelier_core.adapters.memory_bus import MemoryBus
+from atelier_core.contracts.events import (
+    Announcement,
+    BatchRequested,
+    Durable,
+    Event,
+    JobRequested,
+    WorkerStatus,
+)
+from atelier_core.contracts.problems import UnauthenticatedError
+from atelier_core.contracts.topology import PROJECTION
+from atelier_core.domain.job import Job, accept
+from atelier_core.domain.outcome import JobStatus
+from atelier_core.domain.request import Lane
+from atelier_core.domain.values import child_id
+from atelier_core.errors import TransientError
+from atelier_core.http.auth import internal_token
+from atelier_core.http.origin import PublicAddress
+from atelier_core.ports import Credentials, EventPublisher
+from atelier_core.runtime import serve
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Reader:
+    """The jobs a test says there are."""
+
+    jobs: dict[str, Job] = field(default_factory=dict)
+    waits: list[float] = field(default_factory=list)
+
+    async def read(
+        self, job_id: str, *, owner: str, wait: float = 0, until_done: bool = False
+    ) -> Job | None:
+        self.waits.append(wait)
+        job = self.jobs.get(job_id)
+        return job if job and job.owner == owner else None
+
+
+@dataclass
+class Moody:
+    """A publisher that does what the test says before or instead of the real one."""
+
+    real: EventPublisher
+    trouble: Callable[[], Any] | None = None
+    published: list[Event] = field(default_factory=list)
+
+    async def publish(self, *events: Durable) -> None:
+        if self.trouble is not None:
+            await self.trouble()
+        await self.real.publish(*events)
+        self.published += events
+
+    def announce(self, *events: Announcement) -> None:
+        self.real.announce(*events)
+
+
+@dataclass
+class Api:
+    http: httpx.AsyncClient
+    bus: MemoryBus
+    publisher: Moody
+    reader: Reader
+    origin: str
+    clock: list[float]
+
+    @property
+    def published(self) -> list[Event]:
+        return self.publisher.published
+
+
+@asynccontextmanager
+async def running(
+    *, api_key: str | None = None, providers: tuple[str, ...] = ("demo", "fake"), **headers: str
+) -> AsyncIterator[Api]:
+    stores = Stores(idempotency=MemoryIdempotency(), tickets=MemoryTickets())
+    reader, clock, leaving = Reader(), [0.0], asyncio.Event()
+    listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(asyncio.timeout(60))
+        bus = await stack.enter_async_context(MemoryBus.open())
+        publisher = Moody(bus)
+        app = await stack.enter_async_context(
+            service(
+                publisher=publisher,
+                source=bus,
+                stores=stores,
+                reader=reader,
+                identity=sessions(stores, api_key=api_key),
+                address=PublicAddress(),
+                api_key=api_key,
+                providers=providers,
+                monotonic=lambda: clock[0],
+            )
+        )
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        tasks.create_task(serve(app, leaving=leaving, on_listening=listening.set_result))
+        stack.callback(leaving.set)
+        origin = await listening
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=origin, headers=headers))
+        yield Api(http, bus, publisher, reader, origin, clock)
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    async with running() as started:
+        yield started
+
+
+FOX = {"prompt": "a red fox"}
+
+
+async def test_a_job_is_accepted_as_version_1(api: Api) -> None:
+    answer = await api.http.post("/v1/jobs", json={**FOX, "n": 2, "tags": ["x"], "seed": 7})
+    assert answer.status_code == 202
+    [event] = api.published
+    assert isinstance(event, JobRequested)
+    assert answer.content == accept(event.job).public_json()
+    assert answer.headers["location"] == f"/v1/jobs/{event.job.id}"
+    assert answer.headers["x-request-id"]
+    assert event.lane is Lane.INTERACTIVE
+    assert await api.bus.depth(PROJECTION) == 1
+
+
+PROMPTS = [
+    "🦊" * 4000,
+    "ثعلب أحمر",
+    "../../etc/passwd",
+    "<script>alert(1)</script>",
+    "a\tb\nc",
+    "  spaces stay  ",
+    "\u202eoverride",
+    "e\u0301",
+    "%00",
+    '{"$gt": ""}',
+]
+
+
+async def test_prompts_come_back_as_they_were(api: Api) -> None:
+    for prompt in PROMPTS:
+        answer = await api.http.post("/v1/jobs", json={"prompt": prompt})
+        assert answer.status_code == 202, prompt
+        assert answer.json()["request"]["prompt"] == prompt
+
+
+BAD: list[tuple[Any, str]] = [
+    ({"prompt": ""}, "/prompt"),
+    ({"prompt": " \n"}, "/prompt"),
+    ({"prompt": "x" * 4001}, "/prompt"),
+    ({"prompt": "a\x00"}, "/prompt"),
+    ({"prompt": "a\x7f"}, "/prompt"),
+    ({"prompt": "a\x9b"}, "/prompt"),
+    ({"prompt": "a\r\n"}, "/prompt"),
+    ({"prompt": 7}, "/prompt"),
+    ({}, "/prompt"),
+    ({**FOX, "n": 0}, "/n"),
+    ({**FOX, "n": 11}, "/n"),
+    ({**FOX, "n": True}, "/n"),
+    ({**FOX, "n": "2"}, "/n"),
+    ({**FOX, "negative_prompt": "\x01"}, "/negative_prompt"),
+    ({**FOX, "size": "10"}, "/size"),
+    ({**FOX, "size": "1024x1024\n"}, "/size"),
+    ({**FOX, "aspect_ratio": "1:0"}, "/aspect_ratio"),
+    ({**FOX, "size": "512x512", "aspect_ratio": "1:1"}, ""),
+    ({**FOX, "seed": 2**32}, "/seed"),
+    ({**FOX, "style": "none-such"}, "/style"),
+    ({**FOX, "output_format": "gif"}, "/output_format"),
+    ({**FOX, "priority": "high"}, "/priority"),
+    ({**FOX, "deadline": 0}, "/deadline"),
+    ({**FOX, "tags": ["ok", ""]}, "/tags/1"),
+    ({**FOX, "tags": ["x"] * 21}, "/tags"),
+    ({**FOX, "metadata": {"k": 1}}, "/metadata/k"),
+    ({**FOX, "metadata": {"k" * 65: "v"}}, "/metadata"),
+    ({**FOX, "metadata": {str(i): "v" for i in range(17)}}, "/metadata"),
+    ({**FOX, "colour": "red"}, "/colour"),
+    ([], ""),
+    ("x", ""),
+]
+
+
+async def test_a_wrong_field_is_named(api: Api) -> None:
+    for body, pointer in BAD:
+        answer = await api.http.post("/v1/jobs", json=body)
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (422, "invalid_request"), body
+        assert problem["errors"][0]["pointer"].startswith(pointer), body
+        assert problem["errors"][0]["detail"]
+    assert api.published == []
+
+
+IMPOSSIBLE: list[tuple[Any, str, str]] = [
+    ({**FOX, "model": "none/such"}, "model_not_found", "/model"),
+    ({**FOX, "size": "4096x4096", "model": "demo"}, "unsupported_parameter", "/size"),
+    ({**FOX, "aspect_ratio": "99:1"}, "unsupported_parameter", "/aspect_ratio"),
+    ({**FOX, "steps": 30}, "unsupported_parameter", "/steps"),
+    ({**FOX, "providers": {"order": []}}, "unsupported_parameter", "/providers"),
+    ({**FOX, "webhook": "x", "max_cost": 1}, "unsupported_parameter", "/max_cost"),
+]
+
+
+async def test_what_cannot_be_done_is_said(api: Api) -> None:
+    for body, code, pointer in IMPOSSIBLE:
+        answer = await api.http.post("/v1/jobs", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (422, code), body
+        assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+async def test_models_for_tests_are_hidden_unless_named() -> None:
+    async with running(providers=()) as api:
+        models = (await api.http.get("/v1/models")).json()["items"]
+        assert [model["id"] for model in models] == ["demo/painter"]
+        refused = await api.http.post("/v1/jobs", json={**FOX, "model": "fake/paid"})
+        assert refused.json()["code"] == "model_not_found"
+
+
+async def test_a_batch_is_one_message(api: Api) -> None:
+    body = {
+        "prompts": ["a", {"prompt": "b", "n": 2, "aspect_ratio": "1:1", "tags": []}],
+        "size": "512x512",
+        "tags": ["shared"],
+    }
+    answer = await api.http.post("/v1/batches", json=body)
+    assert answer.status_code == 202, answer.text
+    batch = answer.json()
+    [event] = api.published
+    assert isinstance(event, BatchRequested)
+    assert batch["job_ids"] == [child_id(batch["id"], i) for i in range(2)]
+    assert [job.id for job in event.jobs()] == batch["job_ids"]
+    assert (batch["status"], batch["version"], batch["size"]) == ("queued", 2, 2)
+    assert batch["counts"]["queued"] == 2
+    assert set(batch["counts"]) == {status.value for status in JobStatus}
+    one, two = event.entries
+    assert (one.request.prompt, one.request.n, one.request.size, one.tags) == (
+        "a",
+        1,
+        "512x512",
+        ("shared",),
+    )
+    assert (two.request.n, two.request.size, two.request.aspect_ratio, two.tags) == (
+        2,
+        None,
+        "1:1",
+        (),
+    )
+
+
+WRONG_ENTRIES: list[tuple[Any, str]] = [
+    ([], "/prompts"),
+    (["x"] * 1001, "/prompts"),
+    (["a", ""], "/prompts/1"),
+    (["a", {"prompt": "b", "n": 99}], "/prompts/1/n"),
+    (["a", {"prompt": "b", "x": 1}], "/prompts/1/x"),
+    (["a", {}], "/prompts/1/prompt"),
+    (["a", 5], "/prompts/1"),
+    ("a", "/prompts"),
+]
+
+
+async def test_the_wrong_entry_of_a_batch_is_named(api: Api) -> None:
+    for prompts, pointer in WRONG_ENTRIES:
+        answer = await api.http.post("/v1/batches", json={"prompts": prompts})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+        assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+async def test_a_batch_of_a_thousand_long_prompts_fits(api: Api) -> None:
+    prompts = [f"{i} " + "x" * 3000 for i in range(1000)]
+    answer = await api.http.post("/v1/batches", json={"prompts": prompts})
+    assert answer.status_code == 202, answer.text
+    assert len(answer.json()["job_ids"]) == 1000
+    [event] = api.published
+    assert isinstance(event, BatchRequested)
+    assert event.lane is Lane.BULK
+
+
+async def test_lanes(api: Api) -> None:
+    async def lane(path: str, body: Any) -> Lane:
+        answer = await api.http.post(path, json=body)
+        assert answer.status_code == 202
+        event = api.published[-1]
+        assert isinstance(event, JobRequested | BatchRequested)
+        return event.lane
+
+    assert await lane("/v1/jobs", FOX) is Lane.INTERACTIVE
+    assert await lane("/v1/jobs", {**FOX, "priority": "background"}) is Lane.BULK
+    assert await lane("/v1/batches", {"prompts": ["a"] * 10}) is Lane.INTERACTIVE
+    assert await lane("/v1/batches", {"prompts": ["a"] * 11}) is Lane.BULK
+    assert await lane("/v1/batches", {"prompts": ["a"] * 5, "n": 3}) is Lane.BULK
+    assert await lane("/v1/jobs", {**FOX, "n": 10}) is Lane.INTERACTIVE
+    assert await lane("/v1/jobs", {**FOX, "n": 10}) is Lane.BULK, "58 images within a minute"
+    api.clock[0] += 61
+    assert await lane("/v1/jobs", FOX) is Lane.INTERACTIVE
+
+
+KEY = {"Idempotency-Key": "one key"}
+
+
+async def test_the_same_key_is_the_same_job(api: Api) -> None:
+    first = await api.http.post("/v1/jobs", json=FOX, headers=KEY)
+    again = await api.http.post("/v1/jobs", json={"n": 1, **FOX}, headers=KEY)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert first.content == again.content
+    assert "idempotency-replayed" not in first.headers
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.headers["location"] == first.headers["location"]
+    assert len(api.published) == 1
+    other = await api.http.post("/v1/jobs", json={**FOX, "n": 2}, headers=KEY)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
+    batch = await api.http.post("/v1/batches", json={"prompts": ["a"]}, headers=KEY)
+    assert batch.status_code == 202, "another path is another scope"
+    assert (await api.http.post("/v1/jobs", json=FOX)).status_code == 202
+    assert len(api.published) == 3
+
+
+async def test_racing_twins_are_one_job(api: Api) -> None:
+    answers = await asyncio.gather(
+        *(api.http.post("/v1/jobs", json=FOX, headers=KEY) for _ in range(10))
+    )
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert len(api.published) == 1
+
+
+async def test_only_acceptances_are_kept(api: Api) -> None:
+    refused = await api.http.post("/v1/jobs", json={**FOX, "n": 99}, headers=KEY)
+    assert refused.status_code == 422
+    assert (await api.http.post("/v1/jobs", json=FOX, headers=KEY)).status_code == 202
+
+
+async def test_a_wrong_key_is_refused(api: Api) -> None:
+    for key in ("", "x" * 256, "é", "tab\there"):
+        headers = [(b"Idempotency-Key", key.encode())]
+        answer = await api.http.post("/v1/jobs", json=FOX, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), key
+
+
+async def test_a_broker_that_is_away_means_unknown(api: Api) -> None:
+    async def away() -> None:
+        raise TransientError("no broker", retry_after=7)
+
+    api.publisher.trouble = away
+    answer = await api.http.post("/v1/jobs", json=FOX, headers=KEY)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (503, "service_unavailable")
+    assert answer.headers["retry-after"] == "7"
+    assert problem["retryable"] is True
+    batch = await api.http.post("/v1/batches", json={"prompts": ["a"]})
+    assert batch.json()["batch_id"]
+    api.publisher.trouble = None
+    again = await api.http.post("/v1/jobs", json=FOX, headers=KEY)
+    assert (again.status_code, again.json()["id"]) == (202, problem["job_id"])
+
+
+async def test_a_silent_broker_is_answered_for_within_3_seconds(api: Api) -> None:
+    api.publisher.trouble = asyncio.Event().wait
+    started = asyncio.get_running_loop().time()
+    answer = await api.http.post("/v1/jobs", json=FOX, headers=KEY)
+    assert answer.status_code == 503
+    assert answer.json()["job_id"]
+    assert asyncio.get_running_loop().time() - started < 3
+
+
+async def test_a_twin_in_hand_is_waited_for_and_shared(api: Api) -> None:
+    sent, go = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        sent.set()
+        await go.wait()
+
+    api.publisher.trouble = slow
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(api.http.post("/v1/jobs", json=FOX, headers=KEY))
+        await sent.wait()
+        twin = tasks.create_task(api.http.post("/v1/jobs", json=FOX, headers=KEY))
+        await asyncio.sleep(0.2)
+        assert not twin.done()
+        go.set()
+    assert first.result().json()["id"] == twin.result().json()["id"]
+    assert twin.result().headers["idempotency-replayed"] == "true"
+    assert len(api.published) == 1
+
+
+async def test_prefer_wait(api: Api) -> None:
+    answer = await api.http.post("/v1/jobs", json=FOX, headers={"Prefer": "wait=5", **KEY})
+    assert (answer.status_code, answer.headers["preference-applied"]) == (202, "wait=5")
+    assert api.reader.waits == [5]
+    event = api.published[0]
+    assert isinstance(event, JobRequested)
+    done = accept(event.job).model_copy(
+        update={"done": True, "status": JobStatus.SUCCEEDED, "version": 3}
+    )
+    api.reader.jobs[done.id] = done
+    replay = await api.http.post("/v1/jobs", json=FOX, headers={"Prefer": "wait=99", **KEY})
+    assert (replay.status_code, replay.json()["status"]) == (200, "succeeded")
+    assert replay.headers["preference-applied"] == "wait=60"
+    plain = await api.http.post("/v1/jobs", json=FOX, headers={"Prefer": "nonsense", **KEY})
+    assert (plain.status_code, "preference-applied" in plain.headers) == (202, False)
+
+
+async def test_retry(api: Api) -> None:
+    job_id = (await api.http.post("/v1/jobs", json={**FOX, "n": 3, "tags": ["t"]})).json()["id"]
+    unknown = await api.http.post(f"/v1/jobs/{job_id}/retry")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
+    event = api.published[0]
+    assert isinstance(event, JobRequested)
+    api.reader.jobs[job_id] = accept(event.job)
+    running_ = await api.http.post(f"/v1/jobs/{job_id}/retry")
+    assert (running_.status_code, running_.json()["code"]) == (409, "job_not_done")
+    done = {"done": True, "status": JobStatus.FAILED}
+    api.reader.jobs[job_id] = accept(event.job).model_copy(update=done)
+    first = await api.http.post(f"/v1/jobs/{job_id}/retry", headers=KEY)
+    again = await api.http.post(f"/v1/jobs/{job_id}/retry", headers=KEY)
+    assert (first.status_code, first.content) == (202, again.content)
+    retried = first.json()
+    assert (retried["retried_from"], retried["request"]["n"], retried["tags"]) == (job_id, 3, ["t"])
+    assert retried["id"] != job_id
+    for wrong in ("nope", "0198c7a2-0000-7000-8000-000000000000"):
+        assert (await api.http.post(f"/v1/jobs/{wrong}/retry")).status_code == 404
+    with_body = await api.http.post(f"/v1/jobs/{job_id}/retry", json={"n": 2})
+    assert with_body.json()["code"] == "invalid_request"
+
+
+async def test_a_dry_run_says_what_it_would_cost_and_queues_nothing(api: Api) -> None:
+    body = {"prompts": ["a", {"prompt": "b", "n": 3}], "model": "fake/paid"}
+    answer = await api.http.post("/v1/batches?dry_run=true", json=body, headers=KEY)
+    assert answer.status_code == 200
+    dry = answer.json()
+    assert (dry["object"], [job["index"] for job in dry["jobs"]]) == ("dry_run", [0, 1])
+    assert dry["cost"] == {"min": "0.16", "max": "0.16", "currency": "USD", "status": "exact"}
+    [step] = dry["jobs"][1]["chain"]
+    assert (step["provider"], step["model"], step["calls"]) == ("fake", "fake/paid", 1)
+    assert step["prompt_as_sent"] == "b"
+    assert step["cost"]["min"] == "0.12"
+    wrong = await api.http.post("/v1/jobs?dry_run=true", json={**FOX, "n": 99})
+    assert wrong.status_code == 422
+    one = await api.http.post("/v1/jobs?dry_run=true", json=FOX, headers={"Prefer": "wait=3"})
+    assert (one.status_code, one.json()["jobs"][0]["request"]["n"]) == (200, 1)
+    assert api.published == []
+
+
+def status(incarnation: str, *providers: str) -> WorkerStatus:
+    return WorkerStatus(owner="", incarnation=incarnation, providers=providers, slots=1, busy=0)
+
+
+async def until(check: Callable[[], Any]) -> Any:
+    async with asyncio.timeout(5):
+        while not (found := await check()):
+            await asyncio.sleep(0.01)
+        return found
+
+
+async def test_a_provider_that_no_worker_offers_is_said(api: Api) -> None:
+    fake = {**FOX, "model": "fake/paid"}
+    assert (await api.http.post("/v1/jobs", json=fake)).status_code == 202, "nothing was heard"
+    api.bus.announce(status("w1", "demo"))
+
+    async def heard() -> bool:
+        providers = (await api.http.get("/v1/providers")).json()["items"]
+        return bool(providers[0]["workers"] == 1)
+
+    await until(heard)
+    assert (await api.http.post("/v1/jobs", json=fake)).status_code == 202, "we just started"
+    api.clock[0] = 31
+    api.bus.announce(status("w2", "demo"))
+
+    async def off() -> bool:
+        models = (await api.http.get("/v1/models")).json()["items"]
+        return {m["id"]: m["available"] for m in models}["fake/paid"] is False
+
+    await until(off)
+    refused = await api.http.post("/v1/jobs", json=fake, headers=KEY)
+    assert (refused.status_code, refused.json()["code"]) == (503, "no_provider_available")
+    assert refused.headers["retry-after"] == "10"
+    assert (await api.http.post("/v1/jobs", json=FOX)).status_code == 202
+    api.clock[0] = 62
+    api.bus.announce(status("w3", "demo", "fake"))
+    await until(lambda: _available(api, "fake/paid"))
+    accepted = await api.http.post("/v1/jobs", json=fake, headers=KEY)
+    assert (accepted.status_code, "idempotency-replayed" in accepted.headers) == (202, False)
+    api.clock[0] = 200
+    assert (await api.http.post("/v1/jobs", json=fake)).status_code == 202, "scaled to none"
+
+
+async def _available(api: Api, model: str) -> bool:
+    models = (await api.http.get("/v1/models")).json()["items"]
+    return bool({m["id"]: m["available"] for m in models}[model])
+
+
+async def test_the_catalogue(api: Api) -> None:
+    models = (await api.http.get("/v1/models")).json()
+    assert (models["object"], models["next_cursor"]) == ("list", None)
+    assert [m["id"] for m in models["items"]] == ["demo/painter", "fake/paid", "fake/free"]
+    assert models["items"][0]["capabilities"]["max_n"] == 10
+    styles = (await api.http.get("/v1/styles")).json()["items"]
+    assert "watercolor" in [style["id"] for style in styles]
+    assert (await api.http.get("/v1/styles?x=1")).status_code == 422
+
+
+async def test_without_a_key_everybody_is_the_local_owner(api: Api) -> None:
+    session = (await api.http.get("/v1/auth/session")).json()
+    assert session == {
+        "object": "session",
+        "owner": "local",
+        "required": False,
+        "expires_at": None,
+    }
+
+
+async def test_the_key_and_the_cookie() -> None:
+    async with running(api_key="s3cret") as api:
+        http = api.http
+        refused = await http.post("/v1/jobs", json=FOX)
+        assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+        assert refused.headers["www-authenticate"] == "Bearer"
+        for wrong in ("Bearer nope", "Basic czNjcmV0", "Bearer", "Bearer s3cret2"):
+            answer = await http.get("/v1/models", headers={"Authorization": wrong})
+            assert answer.status_code == 401
+        bearer = {"Authorization": "Bearer s3cret"}
+        assert (await http.get("/v1/models", headers=bearer)).status_code == 200
+        assert (await http.post("/v1/auth/session", json={"key": "nope"})).status_code == 401
+        assert "set-cookie" not in refused.headers
+        signed_in = await http.post("/v1/auth/session", json={"key": "s3cret"})
+        cookie = signed_in.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=lax" in cookie
+        assert "secure" not in cookie
+        assert "s3cret" not in cookie
+        assert (await http.get("/v1/models")).status_code == 200
+        assert (await http.get("/v1/auth/session")).json()["expires_at"]
+        token = http.cookies["atelier_session"]
+        body, _, signature = token.rpartition(".")
+        later = f"{int(body.split('.')[0]) + 1}.{body.split('.')[1]}"
+        for forged in (f"{later}.{signature}", f"{body}.{'0' * 64}", "", "x", "é.é.é"):
+            shown = {b"Cookie": b"atelier_session=" + forged.encode()}
+            async with httpx.AsyncClient(base_url=api.origin) as stranger:
+                assert (await stranger.get("/v1/models", headers=shown)).status_code == 401
+        assert (await http.delete("/v1/auth/session")).status_code == 204
+        assert "atelier_session" not in http.cookies
+
+
+async def test_tickets_and_the_internal_question() -> None:
+    async with running(api_key="s3cret", Authorization="Bearer s3cret") as api:
+        ticket = (await api.http.post("/v1/events/tickets")).json()
+        assert ticket["expires_at"]
+        token = internal_token("s3cret")
+        async with HttpIdentity.open(api.origin, token=token, clock=lambda: 0.0) as identity:
+            assert await identity.identify(Credentials(bearer="s3cret")) == "local"
+            assert await identity.identify(Credentials(ticket=ticket["ticket"])) == "local"
+            for nobody in (
+                Credentials(),
+                Credentials(bearer="nope"),
+                Credentials(session="nope"),
+                Credentials(ticket=ticket["ticket"]),
+            ):
+                with pytest.raises(UnauthenticatedError):
+                    await identity.identify(nobody)
+        async with HttpIdentity.open(api.origin, token=internal_token("other")) as stranger:
+            with pytest.raises(TransientError):
+                await stranger.identify(Credentials(bearer="s3cret"))
+        bare = await api.http.post("/internal/identify", json={"bearer": "s3cret"})
+        assert (bare.status_code, bare.json()["code"]) == (403, "forbidden")
+
+
+async def test_identity_fails_closed_and_remembers_briefly() -> None:
+    clock = [0.0]
+    async with AsyncExitStack() as stack:
+        async with running(api_key="k") as api:
+            identity = await stack.enter_async_context(
+                HttpIdentity.open(api.origin, token=internal_token("k"), clock=lambda: clock[0])
+            )
+            assert await identity.identify(Credentials(bearer="k")) == "local"
+        assert await identity.identify(Credentials(bearer="k")) == "local", "for ten seconds"
+        clock[0] = 10.0
+        with pytest.raises(TransientError):
+            await identity.identify(Credentials(bearer="k"))
+
+
+async def test_other_methods_and_addresses(api: Api) -> None:
+    for method, path, expected, allow in [
+        ("PUT", "/v1/jobs", 405, "GET, HEAD, POST"),
+        ("GET", "/v1/batches", 405, "POST"),
+        ("PUT", "/v1/models", 405, "GET, HEAD"),
+        ("OPTIONS", "/v1/auth/session", 405, "DELETE, GET, HEAD, POST"),
+        ("GET", "/v1/jobs/", 404, None),
+        ("GET", "/nothing", 404, None),
+    ]:
+        answer = await api.http.request(method, path)
+        assert answer.status_code == expected, (method, path)
+        assert answer.headers.get("allow") == allow
+        assert answer.headers["content-type"] == "application/problem+json"
+    head = await api.http.head("/v1/models")
+    assert (head.status_code, head.content) == (200, b"")
