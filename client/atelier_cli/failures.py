@@ -52,7 +52,7 @@ def sentence(failure: Exception) -> str:
     """The failure for people, safe to print."""
     if isinstance(failure, ApiError):
         about = failure.code + (f", request {failure.request_id}" if failure.request_id else "")
-        places = [f"\n  {printable(_place(e))}" for e in failure.errors]
+        places = [f"\n  {printable(_place(e))}" for e in failure.errors if _news(e, failure)]
         detail = failure.detail.rstrip(".")
         text = f"{printable(detail)} ({printable(about)}).{''.join(places)}"
         return text + (_unknown(failure.idempotency_key) if failure.job_id else "")
@@ -67,6 +67,11 @@ def sentence(failure: Exception) -> str:
 
 def _place(error: Any) -> str:
     return f"{error.get('pointer', '')}: {error.get('detail', '')}"
+
+
+def _news(error: Any, failure: ApiError) -> bool:
+    """Whether it says more than the sentence before it."""
+    return str(error.get("detail", "")) not in failure.detail
 
 
 def _unknown(key: str | None) -> str:

@@ -74,7 +74,8 @@ class Session:
 
     def show(self, renderable: RenderableType) -> None:
         """A table or text as data, never narrower than its ids; without blanks on the right."""
-        least = Measurement.get(self.out, self.out.options, renderable).minimum
+        roomy = self.out.options.update(width=_PIPE_WIDTH)
+        least = Measurement.get(self.out, roomy, renderable).minimum
         # Wider than the terminal means that it wraps, and an id can be pasted all the same.
         self.out.width = max(self.out.width, least)
         with self.out.capture() as captured:
