@@ -4,13 +4,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
 
-from atelier_core.adapters.local import (
-    Listeners,
-    LocalMessage,
-    LocalQueue,
-    consuming_locally,
-    takers,
-)
+from atelier_core.adapters.local import LocalQueue
+from atelier_core.adapters.local_messages import Listeners, LocalMessage, consuming_locally, takers
 from atelier_core.contracts import topology
 from atelier_core.contracts.events import Announcement, Durable, about, encode, topic
 from atelier_core.delivery import Settler

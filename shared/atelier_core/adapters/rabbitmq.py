@@ -16,14 +16,8 @@ import aiormq
 from aio_pika.abc import AbstractChannel
 from aiormq.abc import DeliveredMessage
 
-from atelier_core.adapters.local import (
-    LOSSY_LIMIT,
-    LocalMessage,
-    LocalQueue,
-    consuming,
-    consuming_locally,
-    tasks,
-)
+from atelier_core.adapters.local import LocalQueue, consuming, tasks
+from atelier_core.adapters.local_messages import LOSSY_LIMIT, LocalMessage, consuming_locally
 from atelier_core.adapters.rabbitmq_consume import Feed
 from atelier_core.adapters.rabbitmq_link import Link, server_url, translated
 from atelier_core.adapters.rabbitmq_messages import (
@@ -73,8 +67,8 @@ class RabbitBus:
         """A bus with the queues `durable` (their topics by name) and the fixed `delays`.
 
         `prefix` goes before every name on the server; `name` is what its connections are called in
-        the server's own tools. A server that is away is not an error: it is
-        tried again and again, meanwhile publishing raises TransientError and consuming waits.
+        the server's own tools. A server that is away is not an error: it is tried again and again,
+        meanwhile publishing raises TransientError and consuming waits.
 
         Raises:
             SettingsError: `url` is no AMQP address.

@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
 
-from atelier_core.adapters.local import Listeners, LocalQueue, consuming, takers
+from atelier_core.adapters.local import LocalQueue, consuming
+from atelier_core.adapters.local_messages import Listeners, takers
 from atelier_core.adapters.sqlite import SqliteEngine
 from atelier_core.adapters.sqlite_messages import (
     INSERT,
