@@ -40,6 +40,11 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m atelier_embedded.openapi --check $(OPENAPI)
+
+OPENAPI := docs/openapi.json shared/atelier_core/http/openapi.json
+openapi: $(VENV)/.dev ## Write the OpenAPI document from the code
+	$(BIN)/python -m atelier_embedded.openapi $(OPENAPI)
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
@@ -53,4 +58,4 @@ lock: ## Write requirements/*.lock from pyproject.toml
 clean: ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
 
-.PHONY: help run dev test check format lock clean
+.PHONY: help run dev test check openapi format lock clean

@@ -1,7 +1,6 @@
 """The API over real sockets: what clients send and what they are told."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field

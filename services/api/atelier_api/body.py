@@ -140,12 +140,12 @@ def _kind(value: object) -> str:
     return "#text" if isinstance(value, str) else "#entry"
 
 
-class BatchEntry(CreateJob):
+class BatchPrompt(CreateJob):
     """One prompt of a batch, with what differs from the shared parameters."""
 
 
 Entry = Annotated[
-    Annotated[Prompt, Tag("#text")] | Annotated[BatchEntry, Tag("#entry")], Discriminator(_kind)
+    Annotated[Prompt, Tag("#text")] | Annotated[BatchPrompt, Tag("#entry")], Discriminator(_kind)
 ]
 
 
@@ -161,7 +161,7 @@ class CreateBatch(Parameters):
         shared = {name: getattr(self, name) for name in self.model_fields_set & self.SHARED}
         return tuple(self._job(entry, shared) for entry in self.prompts)
 
-    def _job(self, entry: "str | BatchEntry", shared: dict[str, Any]) -> CreateJob:
+    def _job(self, entry: "str | BatchPrompt", shared: dict[str, Any]) -> CreateJob:
         if isinstance(entry, str):
             return CreateJob.model_construct(prompt=entry, **shared)
         own = {name: getattr(entry, name) for name in entry.model_fields_set}

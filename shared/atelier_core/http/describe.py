@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from atelier_core.contracts.problems import RETRYABLE, STATUS, Code, title
 
 SCHEMAS = "#/components/schemas/"
+EXAMPLES = "#/components/examples/"
 PROBLEM_TYPE = "application/problem+json"
 EVERYWHERE = (Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.INTERNAL_ERROR, Code.SERVICE_UNAVAILABLE)
 
@@ -56,11 +57,12 @@ def problems(*codes: Code) -> dict[int | str, dict[str, Any]]:
         content = answer.setdefault("content", {}).setdefault(
             PROBLEM_TYPE, {"schema": {"$ref": f"{SCHEMAS}Problem"}, "examples": {}}
         )
-        content["examples"][code] = {"value": _example(code)}
+        content["examples"][code] = {"$ref": f"{EXAMPLES}{code}"}
     return answers
 
 
-def _example(code: Code) -> dict[str, Any]:
+def example(code: Code) -> dict[str, Any]:
+    """A problem of this code, as clients get it."""
     return {
         "type": f"/docs/problems#{code}",
         "title": title(code),

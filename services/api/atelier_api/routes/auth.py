@@ -47,11 +47,12 @@ class TicketAnswer(Value):
 
 def auth_routes(sessions: Sessions, *, secure: bool) -> APIRouter:
     """`secure`: whether people reach us by https, and cookies go there only."""
-    router = new_router(tags=["authentication"])
+    router = new_router()
 
     @router.post(
         "/v1/auth/session",
         operation_id="signIn",
+        tags=["authentication"],
         summary="Exchange the key for a cookie",
         responses={
             200: {"model": SessionAnswer},
@@ -79,6 +80,7 @@ def auth_routes(sessions: Sessions, *, secure: bool) -> APIRouter:
     @router.get(
         "/v1/auth/session",
         operation_id="getSession",
+        tags=["authentication"],
         summary="Who is signed in",
         responses={200: {"model": SessionAnswer}, **problems()},
     )
@@ -92,6 +94,7 @@ def auth_routes(sessions: Sessions, *, secure: bool) -> APIRouter:
     @router.delete(
         "/v1/auth/session",
         operation_id="signOut",
+        tags=["authentication"],
         summary="Take the cookie back",
         status_code=204,
         responses=problems(),
@@ -105,10 +108,10 @@ def auth_routes(sessions: Sessions, *, secure: bool) -> APIRouter:
     @router.post(
         "/v1/events/tickets",
         operation_id="createEventsTicket",
+        tags=["live"],
         summary="A ticket for a socket that cannot send headers or cookies",
         status_code=201,
         responses={201: {"model": TicketAnswer}, **problems()},
-        tags=["events"],
     )
     async def create_ticket(request: Request, owner: Owner) -> Response:
         await read_nothing(request)

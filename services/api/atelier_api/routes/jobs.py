@@ -23,6 +23,7 @@ JSON = "application/json"
 IdempotencyKey = Annotated[
     str | None,
     Header(
+        alias="Idempotency-Key",
         pattern=r"^[\x20-\x7e]{1,255}$",
         description="Send a fresh one with every new request, and the same one when repeating it:"
         " then nothing is accepted twice. Kept for 24 hours.",
@@ -31,6 +32,7 @@ IdempotencyKey = Annotated[
 Prefer = Annotated[
     str | None,
     Header(
+        alias="Prefer",
         description="`wait=N` (seconds, at most 60): answer 200 with the finished job if it is"
         " done by then.",
         examples=["wait=30"],
@@ -66,11 +68,12 @@ def _answers(model: Any, *codes: Code, done: Any = None) -> dict[int | str, dict
 
 
 def job_routes(submit: Submit) -> APIRouter:
-    router = new_router(tags=["jobs"])
+    router = new_router()
 
     @router.post(
         "/v1/jobs",
         operation_id="createJob",
+        tags=["jobs"],
         summary="Ask for images of one prompt",
         status_code=202,
         responses=_answers(Job, *_SUBMIT, *_ACCEPT, done=Job | DryRun),
@@ -93,6 +96,7 @@ def job_routes(submit: Submit) -> APIRouter:
     @router.post(
         "/v1/jobs/{job_id}/retry",
         operation_id="retryJob",
+        tags=["jobs"],
         summary="Ask for a done job again, as a new job",
         status_code=202,
         responses=_answers(Job, Code.NOT_FOUND, Code.JOB_NOT_DONE, *_SUBMIT, *_ACCEPT, done=Job),
@@ -113,11 +117,11 @@ def job_routes(submit: Submit) -> APIRouter:
     @router.post(
         "/v1/batches",
         operation_id="createBatch",
+        tags=["batches"],
         summary="Ask for images of many prompts, all of them or none",
         status_code=202,
         responses=_answers(AcceptedBatch, *_SUBMIT, *_ACCEPT, done=DryRun),
         openapi_extra=json_body(CreateBatch, _BATCH_EXAMPLES),
-        tags=["batches"],
     )
     async def create_batch(
         request: Request,
