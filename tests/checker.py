@@ -1,0 +1,109 @@
+"""Was anything lost, or anything paid twice? Judged from what clients were told and vendors saw."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterable
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+GIVE_UP = 240.0
+
+
+async def submit(
+    http: httpx.AsyncClient, body: dict[str, Any], *, within: float = 90.0
+) -> dict[str, Any]:
+    """One job, as a careful client submits it: the same key again until the answer is known."""
+    headers = {"Idempotency-Key": uuid4().hex}
+    async with asyncio.timeout(within):
+        while True:
+            try:
+                answer = await http.post("/v1/jobs", json=body, headers=headers)
+            except httpx.TransportError:
+                await asyncio.sleep(0.3)
+                continue
+            if answer.status_code == 202:
+                return answer.json()
+            assert answer.status_code in (409, 502, 503), answer.text
+            await asyncio.sleep(0.3)
+
+
+async def pages(http: httpx.AsyncClient, path: str, **query: str) -> AsyncIterator[dict[str, Any]]:
+    """Every item of a list."""
+    cursor: dict[str, str] = {}
+    while True:
+        answer = await http.get(path, params={"limit": "100", **query, **cursor})
+        page = answer.raise_for_status().json()
+        for item in page["items"]:
+            yield item
+        if page["next_cursor"] is None:
+            return
+        cursor = {"cursor": page["next_cursor"]}
+
+
+async def all_ended(
+    http: httpx.AsyncClient, ids: Collection[str], *, within: float = GIVE_UP
+) -> dict[str, dict[str, Any]]:
+    """The jobs `ids` once every one is done."""
+    pending, ended = set(ids), {}
+    async with asyncio.timeout(within):
+        while pending:
+            for job_id in list(pending):
+                try:
+                    answer = await http.get(f"/v1/jobs/{job_id}")
+                except httpx.TransportError:
+                    await asyncio.sleep(0.3)
+                    continue
+                if answer.status_code == 200 and answer.json()["done"]:
+                    ended[job_id] = answer.json()
+                    pending.discard(job_id)
+            await asyncio.sleep(0.2)
+    return ended
+
+
+async def check(
+    http: httpx.AsyncClient,
+    accepted: Collection[str],
+    *,
+    calls: Iterable[str],
+    in_flight: int,
+) -> dict[str, dict[str, Any]]:
+    """Hold the platform to its promise once every job has ended.
+
+    Args:
+        http: a client of the platform.
+        accepted: the jobs that clients were told are accepted.
+        calls: the job of every paid call in the provider's own ledger.
+        in_flight: calls that were open when something was killed.
+    """
+    jobs = await all_ended(http, accepted)
+    assert set(jobs) == set(accepted), "a job was lost"
+    statuses = Counter(job["status"] for job in jobs.values())
+    assert statuses == {"succeeded": len(accepted)}, statuses
+    paid = Counter(calls)
+    assert set(paid) <= set(accepted), "somebody paid for a job nobody asked for"
+    assert sum(paid.values()) <= len(accepted) + in_flight, (sum(paid.values()), in_flight)
+    pictures = Counter([(i["job_id"], i["index"]) async for i in pages(http, "/v1/images")])
+    expected = {(job_id, 0): 1 for job_id in accepted}
+    assert {k: n for k, n in pictures.items() if k[0] in jobs} == expected, "a picture twice"
+    for job in jobs.values():
+        [image] = job["images"]
+        content = await http.get(image["content_url"])
+        assert content.status_code == 200
+        assert len(content.content) == image["bytes"]
+        check_bill(job, paid[job["id"]])
+    return jobs
+
+
+def check_bill(job: dict[str, Any], calls: int) -> None:
+    """Every call in the ledger is on the bill, as known or as unknown; nothing else is."""
+    known = [a for a in job["attempts"] if a["cost"]["status"] == "exact"]
+    lost = [a for a in job["attempts"] if a["cost"]["status"] == "unknown"]
+    assert len(known) <= calls <= len(known) + len(lost), (job["attempts"], calls)
+    assert all(a["outcome"] in ("lost", "failed", "canceled") for a in lost), lost
+    if lost:
+        assert job["cost"]["amount"] is None
+    else:
+        assert Decimal(job["cost"]["amount"]) == sum(Decimal(a["cost"]["amount"]) for a in known)
