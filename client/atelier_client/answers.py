@@ -68,6 +68,6 @@ def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
 def _object(content: bytes) -> dict[str, Any] | None:
     try:
         data = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None

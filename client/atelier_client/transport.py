@@ -1,6 +1,7 @@
 """How both clients are connected: address, key, timeouts, and a call as an HTTP request."""
 
 import ipaddress
+import re
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -10,6 +11,7 @@ from atelier_client.effects import Call, Open
 from atelier_client.errors import Unreachable
 
 DEFAULT_URL = "http://127.0.0.1:8080"
+_HOST = re.compile(rb"[0-9A-Za-z._:-]+")
 
 
 def options(base_url: str, api_key: str | None, timeout: float) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def address(base_url: str) -> httpx.URL:
         url = httpx.URL(text if "://" in text else f"http://{text}")
     except httpx.InvalidURL as exc:
         raise ValueError(f"{base_url!r} is not an address: {exc}") from exc
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not _HOST.fullmatch(url.raw_host):
         raise ValueError(f"{base_url!r} is not an http:// or https:// address.")
     return url
 

@@ -218,7 +218,7 @@ def _message(event: Any) -> Message:
     """
     try:
         data = json.loads(event.data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"event": "unreadable"}
     if event.event == "message" and isinstance(data, dict) and "event" in data:
         return data
