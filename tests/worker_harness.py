@@ -125,6 +125,7 @@ class Stage:
     told: list[Event]
     _group: asyncio.TaskGroup
     _told: asyncio.Condition
+    _ended: dict[str, list[JobEnded]]
 
     async def worker(
         self,
@@ -166,14 +167,14 @@ class Stage:
         await self.bus.publish(JobRequested(owner=job.owner, job=job, lane=lane))
 
     async def ends(self, *jobs: AcceptedJob, times: int = 1) -> list[JobEnded]:
-        """The first end told of each job, once each has been told `times` times."""
+        """The `times`-th end told of each job, once there is one."""
 
         def found() -> bool:
-            return all(len(self._ends(job)) >= times for job in jobs)
+            return all(len(self._ended.get(job.id, ())) >= times for job in jobs)
 
         async with self._told:
             await self._told.wait_for(found)
-        return [self._ends(job)[times - 1] for job in jobs]
+        return [self._ended[job.id][times - 1] for job in jobs]
 
     async def end(self, job: AcceptedJob, *, times: int = 1) -> JobEnded:
         return (await self.ends(job, times=times))[0]
@@ -195,28 +196,28 @@ class Stage:
     async def keys(self, prefix: str) -> list[str]:
         return [info.key async for info in self.blobs.list(prefix)]
 
-    def _ends(self, job: AcceptedJob) -> list[JobEnded]:
-        return [e for e in self.told if isinstance(e, JobEnded) and e.job_id == job.id]
-
 
 @asynccontextmanager
 async def stage(bus: EventSource, blobs: BlobStore) -> AsyncIterator[Stage]:
     """Workers started on it leave with it; everything under one timeout."""
     told: list[Event] = []
+    ended: dict[str, list[JobEnded]] = {}
     condition = asyncio.Condition()
 
     async def gallery(event: Event) -> None:
         async with condition:
             told.append(event)
+            if isinstance(event, JobEnded):
+                ended.setdefault(event.job_id, []).append(event)
             condition.notify_all()
 
     projection = Subscription(
         queue=topology.PROJECTION, topics=topology.DURABLE[topology.PROJECTION], prefetch=100
     )
-    async with asyncio.timeout(60), AsyncExitStack() as stack:
+    async with asyncio.timeout(20), AsyncExitStack() as stack:
         await stack.enter_async_context(bus.consume(projection, gallery, grace=1))
         group = await stack.enter_async_context(asyncio.TaskGroup())
-        here = Stage(bus, blobs, Graves(), told, group, condition)
+        here = Stage(bus, blobs, Graves(), told, group, condition, ended)
         try:
             yield here
         finally:

@@ -209,10 +209,10 @@ class Run:
             if held.record.outcome is None:
                 raise OvertakenError("the record was changed by somebody else")
             await self._tell_end(held, held.record.outcome)
+        elif self._left <= 0 and len(stored) < n:
+            await self._conclude(expired(now).model_copy(update={"images": stored}))
         elif not todo.resume and not todo.draw:
             await self._conclude(outcome_of(n, stored, todo.failed, at=now))
-        elif self._left <= 0:
-            await self._conclude(expired(now).model_copy(update={"images": stored}))
         else:
             await self._defer()
 
