@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+
 from atelier_core.adapters.memory_blobs import MemoryBlobStore
 from atelier_core.adapters.memory_bus import MemoryBus
 from atelier_core.contracts.problems import UnauthenticatedError

@@ -84,7 +84,12 @@ def started(job: AcceptedJob, step: int = 1, *calls: Call) -> JobStarted:
 
 def deferred(job: AcceptedJob, step: int = 2, *calls: Call) -> JobDeferred:
     return JobDeferred(
-        owner=job.owner, job=job, step=step, until=at(60), reason="provider_rate_limited", calls=calls
+        owner=job.owner,
+        job=job,
+        step=step,
+        until=at(60),
+        reason="provider_rate_limited",
+        calls=calls,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from atelier_core.contracts.internal import HEADER
 from atelier_core.domain.job import Job
 from atelier_core.domain.outcome import JobStatus, Outcome, image_key
@@ -264,7 +265,7 @@ async def test_media_are_cached_ranged_and_named(gallery: Running) -> None:
     assert "sandbox" in whole.headers["content-security-policy"]
     tail = image["id"][-8:]
     assert whole.headers["content-disposition"] == (
-        f"inline; filename=\"a-red-fox-sleeping-{tail}.png\";"
+        f'inline; filename="a-red-fox-sleeping-{tail}.png";'
         f" filename*=UTF-8''a-r%C3%A9d-fox-sleeping-{tail}.png"
     )
     saved = await gallery.http.get(url, params={"download": 1})

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from atelier_core.contracts.events import ImageDerived
 from atelier_core.domain.image import images_of
 from atelier_core.domain.job import Job, accept, purge
@@ -23,8 +26,6 @@ from gallery_stories import (
     requested,
     started,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 JOB = accepted(n=2, job_id="01890a5d-ac96-774b-bcce-b302099a8057", created_at=at(0))
 CONVERGES = (

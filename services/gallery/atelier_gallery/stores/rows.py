@@ -64,7 +64,7 @@ def image_row(image: Image) -> dict[str, Any]:
         "favorite": image.favorite,
         "deleted": False,
         "created_at": ms(image.created_at),
-        "words": " ".join(words_of(image.prompt)),
+        "words": list(words_of(image.prompt)),
         "doc": image.model_dump_json(exclude={"content_url", "thumb_urls"}),
     }
 

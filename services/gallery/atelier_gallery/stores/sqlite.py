@@ -81,7 +81,7 @@ class SqliteDocuments(Generic[D]):
         )
         self._update = (
             f"UPDATE {self.table} SET {changes}, saved_at = {NOW}"  # noqa: S608 - of constants
-            " WHERE id = :id AND version = :read"
+            " WHERE id = :id AND version = :read AND doc != ''"
         )
 
     @classmethod

@@ -44,7 +44,7 @@ class SqliteImageStore(SqliteDocuments[Image]):
 
     def row(self, document: Image) -> dict[str, Any]:
         row = image_row(document)
-        return row | {"tags": json.dumps(row["tags"])}
+        return row | {"tags": json.dumps(row["tags"]), "words": " ".join(row["words"])}
 
     def read(self, doc: str) -> Image:
         return Image.model_validate_json(doc)
@@ -67,7 +67,7 @@ class SqliteImageStore(SqliteDocuments[Image]):
         sql.among("trashed", (int(value) for value in where.trashed))
         sql.among("favorite", (int(value) for value in where.favorite))
         if where.words:
-            sql.sql.append("rowid IN (SELECT rowid FROM images_words WHERE words MATCH :words)")
+            sql.sql.append("rowid IN (SELECT rowid FROM images_words(:words))")
             sql.values["words"] = " ".join(f'"{word}"' for word in where.words)
         return await self.documents(sql.page(page), **sql.values)
 

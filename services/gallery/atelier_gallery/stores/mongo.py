@@ -1,0 +1,180 @@
+"""What the MongoDB stores of jobs and images share: the connection, saving, the tail, filters."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, ClassVar, Final, Generic
+
+from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import IndexModel, UpdateOne, WriteConcern
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
+
+from atelier_core.domain.values import new_id
+from atelier_core.errors import TransientError
+from atelier_gallery.ports import Change, D, Filter, Page, Stamp
+from atelier_gallery.stores.rows import ms, time_of
+
+Document = dict[str, Any]
+Database = AsyncIOMotorDatabase[Document]
+
+DUPLICATE_KEY: Final = 11000
+MISTAKES: Final = frozenset({2, 9, 14})  # bad value, cannot be parsed, wrong type: ours, for ever
+STAMP: Final = ("owner", "batch_id", "version", "saved_at")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Errors of the driver as ours; a mistake in a query stays what it is."""
+    try:
+        yield
+    except PyMongoError as exc:
+        if isinstance(exc, OperationFailure) and exc.code in MISTAKES:
+            raise
+        raise TransientError(f"MongoDB: {type(exc).__name__}") from exc
+
+
+class MongoDocuments(Generic[D]):
+    """Subclasses name the collection, its indexes and how documents are read and written."""
+
+    name: ClassVar[str]
+    indexes: ClassVar[Sequence[IndexModel]]
+    initial: ClassVar[Document] = {}  # fields that saving sets once
+    alive: ClassVar[Document] = {}  # what tells a document from a tombstone
+
+    def __init__(self, database: Database) -> None:
+        self._collection: AsyncIOMotorCollection[Document] = database.get_collection(
+            self.name, write_concern=WriteConcern("majority", j=True)
+        )
+
+    async def prepare(self) -> None:
+        """Make the indexes. Raises TransientError."""
+        with translated():
+            await self._collection.create_indexes(list(self.indexes))
+
+    def row(self, document: D) -> Document:
+        raise NotImplementedError
+
+    def read(self, doc: str) -> D:
+        raise NotImplementedError
+
+    def stamp(self, row: Document) -> Stamp:
+        raise NotImplementedError
+
+    async def get(self, document_id: str, *, owner: str) -> D | None:
+        found = await self.documents({"_id": document_id, "owner": owner}, limit=1)
+        return found[0] if found else None
+
+    async def find_many(self, ids: Collection[str], *, owners: Collection[str]) -> list[D]:
+        return await self.documents({"_id": {"$in": list(ids)}, "owner": {"$in": list(owners)}})
+
+    async def save_many(self, changes: Sequence[Change[D]]) -> frozenset[str]:
+        if not changes:
+            return frozenset()
+        saver = new_id()
+        writes = [self._write(change, saver) for change in changes]
+        with translated():
+            try:
+                result = await self._collection.bulk_write(writes, ordered=False)
+                saved = result.matched_count + result.upserted_count
+            except BulkWriteError as exc:
+                details = exc.details or {}
+                if details.get("writeConcernErrors") or not _only_duplicates(details):
+                    raise
+                saved = details.get("nMatched", 0) + details.get("nUpserted", 0)
+            if saved == len(changes):
+                return frozenset()
+            ids = [change.document.id for change in changes]
+            mine = await self._collection.distinct("_id", {"_id": {"$in": ids}, "saver": saver})
+        return frozenset(ids) - frozenset(mine)
+
+    def _write(self, change: Change[D], saver: str) -> UpdateOne:
+        """An upsert of what is there already runs into its unique id: that is how it loses."""
+        update: Document = {
+            "$set": {**self.row(change.document), "saver": saver},
+            "$currentDate": {"saved_at": True},
+        }
+        if change.read == 0 and self.initial:
+            update["$setOnInsert"] = self.initial
+        read: Document = {"_id": change.document.id, "version": change.read}
+        if change.read:
+            return UpdateOne({**read, **self.alive}, update)
+        return UpdateOne(read, update, upsert=True)
+
+    async def newest_change(self) -> int:
+        rows = await self.rows({}, ("saved_at",), sort=[("saved_at", -1)], limit=1)
+        return ms(rows[0]["saved_at"]) if rows else 0
+
+    async def changed_since(
+        self, since: int, *, owners: Collection[str], limit: int
+    ) -> list[Stamp]:
+        changed = {"saved_at": {"$gte": time_of(since)}, "owner": {"$in": list(owners)}}
+        fields = (*STAMP, "job_id", "deleted")
+        rows = await self.rows(changed, fields, sort=[("saved_at", 1)], limit=limit)
+        return [self.stamp(row) for row in rows]
+
+    async def documents(
+        self, where: Document, *, sort: Sequence[tuple[str, int]] = (), limit: int = 0
+    ) -> list[D]:
+        rows = await self.rows({**where, **self.alive}, ("doc",), sort=sort, limit=limit)
+        return [self.read(row["doc"]) for row in rows]
+
+    async def rows(
+        self,
+        where: Document,
+        fields: Sequence[str],
+        *,
+        sort: Sequence[tuple[str, int]] = (),
+        limit: int = 0,
+    ) -> list[Document]:
+        with translated():
+            cursor = self._collection.find(where, dict.fromkeys(fields, 1), limit=limit)
+            return await (cursor.sort(list(sort)) if sort else cursor).to_list(None)
+
+    async def page(self, where: Document, page: Page) -> list[D]:
+        way, beyond = (1, "$gt") if page.ascending else (-1, "$lt")
+        if page.after:
+            created_at = ms(page.after.created_at)
+            later: list[Document] = [
+                {"created_at": {beyond: created_at}},
+                {"created_at": created_at, "_id": {beyond: page.after.id}},
+            ]
+            where = {"$and": [where, {"$or": later}]}
+        return await self.documents(
+            where, sort=[("created_at", way), ("_id", way)], limit=page.limit
+        )
+
+
+def conditions(owner: str, where: Filter, **more: Sequence[Any]) -> Document:
+    """The common filters and those of `more` (field to values); none at all filters nothing."""
+    fields: Mapping[str, Sequence[Any]] = {
+        "tags": where.tags,
+        "model": where.models,
+        "provider": where.providers,
+        "batch_id": where.batches,
+        **more,
+    }
+    found: Document = {"owner": owner}
+    found |= {name: {"$in": list(values)} for name, values in fields.items() if values}
+    between = {
+        operator: ms(time)
+        for operator, time in (("$gt", where.created_after), ("$lt", where.created_before))
+        if time is not None
+    }
+    return found | {"created_at": between} if between else found
+
+
+def stamp_of(row: Document, *, job_id: str) -> Stamp:
+    saved_at: datetime = row["saved_at"]
+    return Stamp(
+        id=row["_id"],
+        owner=row["owner"],
+        job_id=job_id,
+        batch_id=row.get("batch_id"),
+        version=row["version"],
+        saved_at=ms(saved_at),
+        deleted=row.get("deleted", False),
+    )
+
+
+def _only_duplicates(details: Mapping[str, Any]) -> bool:
+    return all(error.get("code") == DUPLICATE_KEY for error in details.get("writeErrors", ()))

@@ -1,0 +1,102 @@
+"""Jobs in MongoDB."""
+
+from datetime import datetime
+from typing import Any
+
+from pymongo import IndexModel
+
+from atelier_core.domain.job import Job
+from atelier_gallery.ports import BatchJobs, JobFilter, Page, Silent, Stamp
+from atelier_gallery.schedule import STARTED
+from atelier_gallery.stores.mongo import MongoDocuments, conditions, stamp_of, translated
+from atelier_gallery.stores.rows import BATCH_FIELDS, batch_of, job_row, ms, time_of
+
+
+def _unfinished(*keys: tuple[str, int]) -> IndexModel:
+    return IndexModel([("done", 1), *keys], partialFilterExpression={"done": False})
+
+
+class MongoJobStore(MongoDocuments[Job]):
+    name = "gallery_jobs"
+    initial = {"swept_at": None, "sweep_due": 0, "sweeps": 0}  # noqa: RUF012 - declared as such
+    indexes = (
+        IndexModel([("owner", 1), ("created_at", -1), ("_id", -1)]),
+        IndexModel([("owner", 1), ("tags", 1), ("created_at", -1)]),
+        IndexModel([("owner", 1), ("done", 1), ("finished_at", -1)]),
+        IndexModel([("batch_id", 1), ("batch_index", 1)]),
+        IndexModel([("saved_at", 1)]),
+        IndexModel([("bulk", 1), ("created_at", -1)]),
+        _unfinished(("deadline_at", 1)),
+        _unfinished(("created_at", 1), ("_id", 1)),
+    )
+
+    def row(self, document: Job) -> dict[str, Any]:
+        return job_row(document)
+
+    def read(self, doc: str) -> Job:
+        return Job.model_validate_json(doc)
+
+    def stamp(self, row: dict[str, Any]) -> Stamp:
+        return stamp_of(row, job_id=row["_id"])
+
+    async def select(self, *, owner: str, where: JobFilter, page: Page) -> list[Job]:
+        statuses = [str(status) for status in where.statuses]
+        return await self.page(conditions(owner, where, status=statuses), page)
+
+    async def recent(self, *, owner: str, limit: int, finished_after: datetime) -> list[Job]:
+        running = await self.documents(
+            {"owner": owner, "done": False}, sort=[("created_at", -1), ("_id", -1)], limit=limit
+        )
+        ended = await self.documents(
+            {"owner": owner, "done": True, "finished_at": {"$gt": ms(finished_after)}},
+            sort=[("finished_at", -1)],
+            limit=limit,
+        )
+        return running + ended
+
+    async def batch(self, batch_id: str, *, owner: str) -> BatchJobs | None:
+        rows = await self.rows(
+            {"batch_id": batch_id, "owner": owner},
+            (*BATCH_FIELDS, "batch_size", "created_at"),
+            sort=[("batch_index", 1)],
+        )
+        if not rows:
+            return None
+        return batch_of(rows, size=rows[0]["batch_size"], created_at=rows[0]["created_at"])
+
+    async def overdue(self, now: datetime, *, limit: int) -> list[Job]:
+        overdue = {"done": False, "deadline_at": {"$lte": ms(now)}}
+        return await self.documents(overdue, sort=[("deadline_at", 1)], limit=limit)
+
+    async def silent(self, *, now: datetime, limit: int) -> list[Silent]:
+        rows = await self.rows(
+            {"done": False, "sweep_due": {"$lte": ms(now)}},
+            ("doc", "saved_at", "swept_at", "sweeps"),
+            sort=[("created_at", 1), ("_id", 1)],
+            limit=limit,
+        )
+        return [
+            Silent(
+                job=self.read(row["doc"]),
+                saved_at=ms(row["saved_at"]),
+                swept_at=None if row["swept_at"] is None else time_of(row["swept_at"]),
+                sweeps=row["sweeps"],
+            )
+            for row in rows
+        ]
+
+    async def claim_sweep(
+        self, job_id: str, *, owner: str, swept_at: datetime | None, now: datetime, due: datetime
+    ) -> bool:
+        read = None if swept_at is None else ms(swept_at)
+        with translated():
+            result = await self._collection.update_one(
+                {"_id": job_id, "owner": owner, "swept_at": read},
+                {"$set": {"swept_at": ms(now), "sweep_due": ms(due)}, "$inc": {"sweeps": 1}},
+            )
+        return result.matched_count == 1
+
+    async def started_until(self, *, bulk: bool) -> datetime | None:
+        started = {"bulk": bulk, "status": {"$in": [str(status) for status in STARTED]}}
+        rows = await self.rows(started, ("created_at",), sort=[("created_at", -1)], limit=1)
+        return time_of(rows[0]["created_at"]) if rows else None
