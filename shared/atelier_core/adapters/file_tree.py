@@ -60,7 +60,12 @@ class Folders:
         if folder in self._durable:
             return
         self._make(folder.parent)
-        folder.mkdir(exist_ok=True)
+        try:
+            folder.mkdir(exist_ok=True)
+        except FileExistsError as exc:  # was there, and is a file, or was just removed
+            if folder.exists():
+                raise
+            raise FileNotFoundError(folder) from exc
         fsync_folder(folder.parent)
         if len(self._durable) >= _REMEMBERED:
             self._durable = {self._root}

@@ -5,6 +5,7 @@ Data travel through `S3Http`; the SDK's client makes the bucket and lists.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from atelier_core.ports import Blob, BlobInfo
 
 _PAGE = 1000
 _META = "x-amz-meta-"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 
 
 class S3BlobStore:
@@ -78,6 +80,8 @@ class S3BlobStore:
             credentials = Credentials(access_key, secret_key)
         except ValueError as exc:
             raise SettingsError("The object store needs an access key and a secret key.") from exc
+        if not _BUCKET.fullmatch(bucket):
+            raise SettingsError(f"There can be no bucket {bucket!r}: use 3 to 63 of a-z, 0-9, -.")
         origin = origin_of(endpoint)
         opened = S3Http.open(
             origin=origin,
