@@ -12,7 +12,7 @@ from atelier_cli.text import age, counted, duration, printable, size
 from atelier_client import DryRun, Image, Job
 from atelier_client.values import ImageData, Money
 
-_LEAST = 12  # columns of a prompt that still tell it from another
+_LEAST = 8  # columns of a prompt: all fits into 80 beside the longest status
 
 _STYLES = {
     "succeeded": "green",

@@ -15,8 +15,10 @@ from rich.measure import Measurement
 from atelier_cli.failures import InputError, problem_of, sentence
 from atelier_cli.options import Common
 from atelier_cli.text import printable
-from atelier_client import Client, Unreachable
+from atelier_client import Client, Retry, Unreachable
+from atelier_client.transport import DEFAULT_URL
 
+_RETRY = Retry(attempts=3)  # somebody sits in front of it: about a second if nobody answers
 _PIPE_WIDTH = 160  # columns of a table that nobody's window limits
 
 
@@ -47,10 +49,7 @@ class Session:
         """Connected as the options and the environment say; raises InputError."""
         settled = self._common.settled(os.environ)
         try:
-            if settled.url:
-                client = Client(settled.url, settled.api_key)
-            else:
-                client = Client(api_key=settled.api_key)
+            client = Client(settled.url or DEFAULT_URL, settled.api_key, retry=_RETRY)
         except ValueError as exc:
             raise InputError(str(exc)) from exc
         return self._stack.enter_context(client)

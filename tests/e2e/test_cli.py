@@ -1,0 +1,216 @@
+"""The command `atelier` as people and scripts run it, against the running platform."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from platforms import BIN, Platform, clean_environment
+
+SMALL = ("--size", "256x256", "--model", "demo")
+Atelier = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def env(platform: Platform) -> dict[str, str]:
+    key = {"ATELIER_API_KEY": platform.api_key} if platform.api_key else {}
+    return {**clean_environment(), "ATELIER_URL": platform.origin, **key}
+
+
+@pytest.fixture
+def atelier(env: dict[str, str], tmp_path: Path) -> Atelier:
+    def run(*args: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+        done = subprocess.run(
+            [BIN / "atelier", *args],
+            env=env,
+            cwd=tmp_path,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+def lines(done: "subprocess.CompletedProcess[str]") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_generate_prints_an_id_that_can_be_watched(atelier: Atelier) -> None:
+    queued = atelier("generate", "a red fox", *SMALL)
+    assert queued.returncode == 0
+    job = queued.stdout.strip()
+    assert f"atelier watch {job}" in queued.stderr
+    watched = atelier("watch", job)
+    assert watched.returncode == 0
+    assert job in watched.stdout
+    assert "succeeded" in watched.stdout
+    shown = atelier("jobs", "show", job)
+    assert "a red fox" in shown.stdout
+    assert json.loads(atelier("--json", "jobs", "show", job).stdout)["id"] == job
+
+
+def test_watched_json_is_an_envelope_a_line(atelier: Atelier) -> None:
+    done = atelier("generate", "a red fox", "-n", "2", *SMALL, "--watch", "--json")
+    assert done.returncode == 0
+    messages = lines(done)
+    assert {m["event"] for m in messages} <= {"job.updated", "job.progress"}
+    assert messages[-1]["data"]["status"] == "succeeded"
+    assert len(messages[-1]["data"]["images"]) == 2
+    assert done.stderr == ""
+
+
+def test_pictures_land_in_the_folder(atelier: Atelier, tmp_path: Path) -> None:
+    done = atelier("generate", "a red fox", "-n", "2", *SMALL, "-o", "out", "--quiet")
+    assert done.returncode == 0
+    paths = [tmp_path / line for line in done.stdout.splitlines()]
+    assert len(paths) == 2
+    assert sorted(paths) == sorted((tmp_path / "out").iterdir())
+    assert all(p.read_bytes().startswith(b"\x89PNG") for p in paths)
+    assert done.stderr == ""
+
+
+def test_prompts_from_pipes_and_files(atelier: Atelier, tmp_path: Path) -> None:
+    piped = atelier("generate", "-", *SMALL, "--json", stdin="two\nlines\n")
+    assert json.loads(piped.stdout)["request"]["prompt"] == "two\nlines"
+    (tmp_path / "p.jsonl").write_text('"a"\n{"prompt": "b", "n": 2}\n')
+    done = atelier("batch", "p.jsonl", *SMALL, "--watch", "--json")
+    assert done.returncode == 0
+    last = {m["data"]["id"]: m["data"] for m in lines(done) if m["event"] == "job.updated"}
+    assert sorted((j["request"]["prompt"], len(j["images"])) for j in last.values()) == [
+        ("a", 1),
+        ("b", 2),
+    ]
+    batch = atelier("batch", "-", *SMALL, stdin="x\ny\n").stdout.strip()
+    assert atelier("watch", batch).returncode == 0
+    downloaded = atelier("images", "download", "--batch", batch, "-o", "out")
+    assert len(downloaded.stdout.splitlines()) == 2
+
+
+def test_hostile_prompts_come_back_and_do_nothing(atelier: Atelier) -> None:
+    prompt = "[bold]x[/bold] \u202egnp.exe 🦊 ../../etc/passwd <b>"
+    job = json.loads(atelier("generate", prompt, *SMALL, "--json").stdout)
+    assert job["request"]["prompt"] == prompt
+    shown = atelier("jobs", "show", job["id"]).stdout
+    assert "[bold]x[/bold] \\u202egnp.exe 🦊 ../../etc/passwd <b>" in shown
+
+
+def test_refused_is_1(atelier: Atelier) -> None:
+    done = atelier("generate", "", *SMALL)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "invalid_request" in done.stderr
+    for args in (["jobs", "show", "nope"], ["watch", "nope"], ["images", "download", "nope"]):
+        refused = atelier(*args, "--json")
+        assert refused.returncode == 1
+        assert json.loads(refused.stderr)["code"] == "not_found"
+
+
+def test_wrong_key_is_1(atelier: Atelier, platform: Platform) -> None:
+    if platform.api_key:
+        done = atelier("--api-key", "wrong", "jobs")
+        assert done.returncode == 1
+        assert "unauthenticated" in done.stderr
+
+
+def test_ended_not_succeeded_is_4(atelier: Atelier) -> None:
+    job = atelier("generate", "slow", "-n", "10", "--priority", "background").stdout.strip()
+    canceled = atelier("cancel", job, "--yes")
+    if canceled.returncode == 0:
+        assert canceled.stdout == f"{job} canceled\n"
+        assert atelier("watch", job).returncode == 4
+    else:
+        assert "job_terminal" in canceled.stderr
+
+
+def test_images_from_list_to_trash_and_back(atelier: Atelier, tmp_path: Path) -> None:
+    tag = tmp_path.name
+    atelier("generate", "a lighthouse", *SMALL, "--tag", tag, "--watch")
+    listed = json.loads(atelier("images", "--tag", tag, "--json").stdout)["items"]
+    [image] = [item["id"] for item in listed]
+    assert image in atelier("images", "list", "-q", "lighthouse", "--tag", tag).stdout
+    assert "lighthouse" in atelier("images", "show", image).stdout
+    asked = atelier("images", "delete", image)
+    assert asked.returncode == 2
+    assert "--yes" in asked.stderr
+    assert atelier("images", "delete", image, "--yes").returncode == 0
+    assert "No images" in atelier("images", "--tag", tag).stderr
+    assert image in atelier("images", "--tag", tag, "--trashed").stdout
+    assert atelier("images", "restore", image).returncode == 0
+    assert image in atelier("images", "--tag", tag).stdout
+
+
+def test_retry_and_dry_run(atelier: Atelier) -> None:
+    job = json.loads(atelier("generate", "again", *SMALL, "--json").stdout)["id"]
+    atelier("watch", job)
+    again = json.loads(atelier("retry", job, "--json").stdout)
+    assert again["retried_from"] == job
+    plan = atelier("generate", "x", *SMALL, "--dry-run")
+    assert plan.returncode == 0
+    assert "Nothing was queued" in plan.stdout
+
+
+def test_ctrl_c_leaves_the_job_running(env: dict[str, str], atelier: Atelier) -> None:
+    child = subprocess.Popen(
+        [BIN / "atelier", "generate", "interrupted", "-n", "10", "--watch"],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stderr is not None
+    first = child.stderr.readline()  # watching has begun
+    child.send_signal(signal.SIGINT)
+    _, rest = child.communicate(timeout=20)
+    assert child.returncode == 130
+    job = first.split()[0]
+    assert f"The job runs on. Watch it: atelier watch {job}" in rest
+    assert "Traceback" not in rest
+    assert atelier("watch", job).returncode == 0
+
+
+def test_a_reader_that_leaves_is_no_error(env: dict[str, str], atelier: Atelier) -> None:
+    atelier("generate", "x", *SMALL)
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [BIN / "atelier", "jobs"], env=env, stdout=writer, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_bars_in_a_terminal(env: dict[str, str]) -> None:
+    pid, terminal = os.forkpty()
+    if pid == 0:
+        os.execve(
+            BIN / "atelier",
+            ["atelier", "generate", "a red fox", *SMALL, "--watch"],
+            {**env, "TERM": "xterm-256color", "COLUMNS": "80", "LANG": "C.UTF-8"},
+        )
+    shown = b""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    text = shown.decode()
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert "━" in text
+    assert "a red fox" in text
+    assert "Download: atelier images download --job" in text

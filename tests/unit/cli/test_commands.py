@@ -1,0 +1,118 @@
+"""The whole command line in this process, against nothing: help, versions, refusals."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import typer
+
+from atelier_cli.main import build, run
+
+NOWHERE = ["--url", "http://127.0.0.1:9"]
+
+
+def commands(group: typer.core.TyperGroup, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name, command in group.commands.items():
+        if isinstance(command, typer.core.TyperGroup):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+ALL = sorted(commands(typer.main.get_group(build())))
+
+
+def test_every_command_of_the_contract_is_there() -> None:
+    assert set(ALL) == {
+        (),
+        ("up",),
+        ("generate",),
+        ("batch",),
+        ("watch",),
+        ("cancel",),
+        ("retry",),
+        ("version",),
+        ("jobs",),
+        ("jobs", "list"),
+        ("jobs", "show"),
+        ("images",),
+        ("images", "list"),
+        ("images", "show"),
+        ("images", "download"),
+        ("images", "delete"),
+        ("images", "restore"),
+    }
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: " ".join(path) or "atelier")
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_every_command_has_help(
+    path: tuple[str, ...], flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*path, flag]) == 0
+    shown = capsys.readouterr().out
+    assert "Usage: atelier" in shown
+    if path not in ((), ("jobs",), ("images",)):
+        assert "--json" in shown
+        assert "--url" in shown
+
+
+@pytest.mark.parametrize("args", [["version"], ["--version"]])
+def test_version(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(args) == 0
+    assert capsys.readouterr().out.startswith("atelier 0.")
+
+
+@pytest.mark.parametrize("args", [["--json", "version"], ["version", "--json"]])
+def test_common_options_on_either_side(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(args) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"version"}
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ([], ""),
+        (["paint"], "No such command"),
+        (["jobs", "lst"], "Did you mean 'list'"),
+        (["generate"], "Missing argument 'PROMPT'"),
+        (["generate", "x", "--colour"], "No such option"),
+        (["generate", "x", "-n", "many"], "Invalid value for '-n'"),
+        (["generate", "x", "--size", "1x1", "--aspect-ratio", "1:1"], "not both"),
+        (["--url", "ftp://x", "generate", "x"], "ftp://x"),
+        (["--api-key", "a b", "jobs"], "API key"),
+        (["images", "download"], "Name images"),
+        (["images", "download", "a", "--job", "b"], "Name images"),
+        (["images", "delete", "a"], "add --yes"),
+        (["cancel", "a"], "add --yes"),
+        (["batch", "/nonexistent.txt"], "/nonexistent.txt cannot be read"),
+        ([*NOWHERE, "jobs", "show", ".."], "not an id"),
+    ],
+)
+def test_usage_is_2_and_a_sentence(
+    args: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(args) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert "Traceback" not in captured.err
+    if args:
+        assert captured.out == ""
+
+
+def test_errors_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["generate", "--json"]) == 2
+    assert json.loads(capsys.readouterr().err)["code"] == "invalid_input"
+    assert run(["images", "download", "--json"]) == 2
+    assert json.loads(capsys.readouterr().err)["code"] == "invalid_input"
+    assert run([*NOWHERE, "--json", "jobs"]) == 3
+    assert json.loads(capsys.readouterr().err)["code"] == "unreachable"
+
+
+@pytest.mark.parametrize("args", [["jobs"], ["jobs", "--quiet", "list"], ["jobs", "--limit", "1"]])
+def test_nobody_there_is_3(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*NOWHERE, *args]) == 3
+    captured = capsys.readouterr()
+    assert "Error: http://127.0.0.1:9 cannot be reached" in captured.err
+    assert captured.out == ""
