@@ -6,19 +6,19 @@ fsynced. One process owns the folder; inside it a lock per key makes compare-and
 """
 
 import asyncio
-import errno
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Self, TypeVar
 
 from atelier_core.adapters.blob_keys import check_key, check_meta, check_prefix
+from atelier_core.adapters.file_errors import translated_os
 from atelier_core.adapters.file_format import (
     Trailer,
     make_trailer,
@@ -34,8 +34,6 @@ from atelier_core.errors import (
     NotFoundError,
     PermanentError,
     SettingsError,
-    StorageFullError,
-    TransientError,
 )
 from atelier_core.ports import Blob, BlobInfo
 
@@ -45,23 +43,6 @@ _PIECE = 256 * 1024
 _PAGE = 200  # blobs described per visit to a thread when listing
 _LOCKS = 256
 _THREADS = 16
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_CLASH = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY})
-
-
-@contextmanager
-def _translated(key: str) -> Iterator[None]:
-    """The one place where the file system's errors become ours."""
-    try:
-        yield
-    except FileNotFoundError as exc:
-        raise NotFoundError(key) from exc
-    except OSError as exc:
-        if exc.errno in _FULL:
-            raise StorageFullError(f"no room for {key}: {exc.strerror}") from exc
-        if exc.errno in _CLASH:
-            raise PermanentError(f"{key}: a key and the beginning of another") from exc
-        raise TransientError(f"{key}: {exc.strerror}") from exc
 
 
 class FileBlobStore:
@@ -135,7 +116,7 @@ class FileBlobStore:
                 raise ConflictError(f"{key} is not what it was")
 
         def work() -> str:
-            with _translated(key):
+            with translated_os(key):
                 check()  # spares a loser the writing; the check that decides comes under the lock
                 etag, trailer = make_trailer(content_type=content_type, meta=kept)
                 draft = self._tmp / etag
@@ -156,7 +137,7 @@ class FileBlobStore:
         path = self._path(key)
 
         def work() -> Blob:
-            with _translated(key):
+            with translated_os(key):
                 fd = open_blob(path)
                 try:
                     info = _info(key, read_trailer(fd))
@@ -171,7 +152,7 @@ class FileBlobStore:
         self, key: str, *, start: int = 0, end: int | None = None
     ) -> AsyncIterator[tuple[BlobInfo, AsyncIterator[bytes]]]:
         path = self._path(key)
-        with _translated(key):
+        with translated_os(key):
             # Opened here, not in a thread: a caller cancelled meanwhile would leak what it opened.
             fd = open_blob(path)
         reading: list[asyncio.Future[bytes]] = []
@@ -187,7 +168,7 @@ class FileBlobStore:
                             self._threads, read_bytes, fd, offset, size
                         )
                     ]
-                    with _translated(key):
+                    with translated_os(key):
                         yield await asyncio.shield(reading[0])
 
             yield info, pieces()
@@ -202,7 +183,7 @@ class FileBlobStore:
         path = self._path(key)
 
         def work() -> BlobInfo:
-            with _translated(key):
+            with translated_os(key):
                 return _info(key, peek_blob(path))
 
         return await self._run(work)
@@ -211,7 +192,7 @@ class FileBlobStore:
         path = self._path(key)
 
         def work() -> None:
-            with _translated(key), self._lock(key):
+            with translated_os(key), self._lock(key):
                 self._folders.remove(path)
 
         await self._run(work)
@@ -220,7 +201,7 @@ class FileBlobStore:
         found = walk(self._blobs, check_prefix(prefix))
 
         def page() -> list[BlobInfo]:
-            with _translated(prefix):
+            with translated_os(prefix):
                 keys = islice(found, _PAGE)
                 pairs = [(key, peek_blob(self._blobs / key)) for key in keys]
             return [_info(key, trailer) for key, trailer in pairs if trailer is not None]
