@@ -1,6 +1,7 @@
 """What a worker does with a job, whatever dies, races or is refused on the way."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -22,6 +23,7 @@ from atelier_core.domain.values import CostStatus, Money, now
 from atelier_core.errors import TransientError
 from atelier_core.ports import BlobStore
 from atelier_worker.ports import Fault, ProviderError
+from atelier_worker.provenance import read
 from atelier_worker.providers.fake import FakeProvider, Step
 from worker_harness import Hand, Stage, at, job, stage
 
@@ -103,7 +105,11 @@ async def test_a_job_ends_with_its_pictures(here: Stage, model: str) -> None:
         info = await here.blobs.head(image_key(image))
         assert (info.size, info.content_type) == (image.bytes, "image/png")
         assert info.meta["call-id"] == end.calls[0].id
-        assert info.meta["request-id"] == f"fake-{end.calls[0].id}"
+        stored = (await here.blobs.get(image_key(image))).data
+        assert hashlib.sha256(stored).hexdigest() == image.sha256
+        provenance = read(stored)
+        assert provenance
+        assert (provenance.prompt, provenance.seed) == (wanted.request.prompt, image.seed)
     record = await here.record(wanted)
     assert record
     assert record.outcome == end.outcome

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from atelier_core.domain.media import BadImageError, inspect
+from atelier_core.domain.media import BadImageError, MediaInfo, inspect
 from atelier_core.domain.outcome import ProducedImage
 from atelier_core.domain.request import AcceptedJob
 from atelier_core.domain.run import Call
@@ -14,6 +14,7 @@ from atelier_core.domain.values import CostStatus, Money, child_id, rfc3339
 from atelier_core.errors import AtelierError
 from atelier_core.ports import BlobInfo
 from atelier_worker.ports import Answer, Picture
+from atelier_worker.provenance import Provenance, embed
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Bill:
 
 
 def produce(
-    job: AcceptedJob, call: Call, picture: Picture, *, at: datetime
+    job: AcceptedJob, call: Call, answer: Answer, picture: Picture, *, at: datetime
 ) -> tuple[ProducedImage, bytes]:
     """The description of a picture, and the bytes to store. Takes milliseconds per megabyte.
 
@@ -44,7 +45,7 @@ def produce(
         info = inspect(picture.data)
     except BadImageError as exc:
         raise NotAPictureError(str(exc)) from exc
-    data = picture.data
+    data = _marked(job, call, answer, picture, info)
     image = ProducedImage(
         id=child_id(job.id, picture.index),
         job_id=job.id,
@@ -58,6 +59,32 @@ def produce(
         created_at=at,
     )
     return image, data
+
+
+def _marked(
+    job: AcceptedJob, call: Call, answer: Answer, picture: Picture, info: MediaInfo
+) -> bytes:
+    """The picture with its provenance in it; as it came if that cannot be written into it."""
+    provenance = Provenance(
+        prompt=job.request.prompt,
+        negative_prompt=job.request.negative_prompt,
+        prompt_as_sent=answer.prompt_as_sent or call.prompt_as_sent,
+        model=call.model,
+        provider=call.provider,
+        seed=picture.seed,
+        width=info.width,
+        height=info.height,
+        style=job.request.style,
+        provider_request_id=answer.provider_request_id,
+        job_id=job.id,
+        # Not the time of the call: drawn again after a death, the same picture is the same file.
+        created_at=job.created_at,
+    )
+    try:
+        return embed(picture.data, provenance)
+    except Exception:
+        log.exception("no provenance written", extra={"job_id": job.id})  # what is bought is kept
+        return picture.data
 
 
 def particulars(image: ProducedImage, call: Call, answer: Answer) -> dict[str, str]:

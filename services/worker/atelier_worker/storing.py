@@ -98,9 +98,9 @@ class Storing:
     ) -> ProducedImage:
         at = self._clock()
         if len(picture.data) > IN_THREAD:
-            image, data = await asyncio.to_thread(produce, job, call, picture, at=at)
+            image, data = await asyncio.to_thread(produce, job, call, answer, picture, at=at)
         else:
-            image, data = produce(job, call, picture, at=at)
+            image, data = produce(job, call, answer, picture, at=at)
         meta = particulars(image, call, answer)
 
         async def put() -> None:

@@ -89,7 +89,7 @@ class FakeProvider:
                 if index in step.blocked
             ),
             cost=price(order, len(pictures)),
-            provider_request_id=f"fake-{order.call_id}",
+            provider_request_id=None if order.free else f"fake-{order.call_id}",
             http_status=200,
         )
 
