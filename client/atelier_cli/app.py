@@ -1,6 +1,8 @@
 """The commands' frame: one place where options are merged and failures become exit statuses."""
 
 import inspect
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -62,8 +64,9 @@ def command(app: typer.Typer, name: str) -> Callable[[Command], Command]:
             with Session(common.over(before)) as session:
                 try:
                     return function(session, **values) or Exit.FINE
-                except BrokenPipeError:
-                    raise
+                except BrokenPipeError:  # the reader has seen enough, as in `| head`
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                    return Exit.FINE
                 except (AtelierError, InputError, OSError, ValueError) as failure:
                     session.fail(failure)
                     return status_of(failure)

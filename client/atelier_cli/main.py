@@ -96,9 +96,6 @@ def run(args: list[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         sys.stderr.write("\n")
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads: no complaint
-        return Exit.FINE
     except Exception as exc:  # noqa: BLE001 - the last line of defence of a program for people
         if os.environ.get("ATELIER_LOG_LEVEL", "").lower() == "debug":
             traceback.print_exc()
