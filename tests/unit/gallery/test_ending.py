@@ -1,0 +1,142 @@
+"""One arbiter ends a job: the run record."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from atelier_core.adapters.memory_blobs import MemoryBlobStore
+from atelier_core.contracts.events import Announcement, Durable, JobCancel
+from atelier_core.domain.job import accept
+from atelier_core.domain.outcome import JobStatus, Outcome
+from atelier_core.domain.run import RunRecord, run_key
+from atelier_core.domain.values import child_id, new_id
+from atelier_core.errors import NotFoundError, StorageFullError, TransientError
+from atelier_gallery.ending import Ending, end_run
+from atelier_gallery.ports import Change
+from atelier_gallery.stores.memory import MemoryImageStore, MemoryJobStore
+from gallery_stories import OWNER, accepted, at, batch_requested, call
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(20)]
+
+CANCELED = Outcome(status=JobStatus.CANCELED, at=at(5))
+
+
+class Blobs(MemoryBlobStore):
+    """`lost` writes are stored though the answer does not come, `refused` ones are not."""
+
+    lost = refused = 0
+    error: type[TransientError] = TransientError
+
+    async def put(self, key: str, data: bytes, **options: Any) -> str:
+        if self.refused:
+            self.refused -= 1
+            raise self.error("no answer")
+        etag = await super().put(key, data, **options)
+        if self.lost:
+            self.lost -= 1
+            raise TransientError("no answer")
+        return etag
+
+
+class Told:
+    def __init__(self) -> None:
+        self.announced: list[Announcement] = []
+
+    async def publish(self, *events: Durable) -> None:
+        raise AssertionError("nothing durable")
+
+    def announce(self, *events: Announcement) -> None:
+        self.announced += events
+
+
+async def stored(blobs: MemoryBlobStore, job_id: str) -> RunRecord:
+    return RunRecord.model_validate_json((await blobs.get(run_key(job_id))).data)
+
+
+async def write(blobs: MemoryBlobStore, job_id: str, record: RunRecord) -> None:
+    raw = record.model_dump_json().encode()
+    await blobs.put(run_key(job_id), raw, content_type="application/json")
+
+
+async def test_a_record_keeps_what_it_knew() -> None:
+    blobs, job_id = Blobs(), new_id()
+    await write(blobs, job_id, RunRecord(holder="w", takeovers=2, step=7, calls=(call("a"),)))
+    ended = await end_run(blobs, job_id, CANCELED)
+    assert ended == await stored(blobs, job_id)
+    assert (ended.holder, ended.takeovers, ended.step, len(ended.calls)) == ("w", 2, 7, 1)
+
+
+async def test_of_many_enders_the_first_wins() -> None:
+    blobs, job_id = Blobs(), new_id()
+    outcomes = [Outcome(status=JobStatus.FAILED, at=at(i)) for i in range(15)]
+    records = await asyncio.gather(*(end_run(blobs, job_id, outcome) for outcome in outcomes))
+    assert {record.outcome for record in records} == {(await stored(blobs, job_id)).outcome}
+
+
+async def test_an_unknown_answer_is_read() -> None:
+    blobs, job_id = Blobs(), new_id()
+    blobs.lost = 1
+    assert (await end_run(blobs, job_id, CANCELED)).outcome == CANCELED
+    blobs.refused = 2
+    assert (await end_run(blobs, new_id(), CANCELED)).outcome == CANCELED
+    blobs.refused = 3
+    with pytest.raises(TransientError):
+        await end_run(blobs, new_id(), CANCELED)
+    blobs.refused, blobs.error = 1, StorageFullError
+    with pytest.raises(StorageFullError):
+        await end_run(blobs, new_id(), CANCELED)
+
+
+def parts() -> tuple[Ending, MemoryJobStore, Blobs, Told]:
+    jobs, blobs, told = MemoryJobStore(), Blobs(), Told()
+    return (
+        Ending(jobs=jobs, images=MemoryImageStore(), blobs=blobs, publisher=told),
+        jobs,
+        blobs,
+        told,
+    )
+
+
+async def test_a_canceled_run_is_told_to_stop_and_its_calls_are_shown() -> None:
+    ending, jobs, blobs, told = parts()
+    job = accept(accepted())
+    await jobs.save_many([Change(job, read=0)])
+    await write(blobs, job.id, RunRecord(holder="w", calls=(call("a"),)))
+    canceled = await ending.cancel_job(job)
+    assert (canceled.status, len(canceled.attempts), canceled.version) == ("canceled", 1, 2)
+    assert [type(event).__name__ for event in told.announced] == ["JobUpdated", "JobCancel"]
+
+
+async def test_a_batch_is_canceled_also_where_it_is_not_known_yet() -> None:
+    ending, jobs, blobs, told = parts()
+    batch = batch_requested(4)
+    await jobs.save_many([Change(accept(batch.jobs()[i]), read=0) for i in (0, 2)])
+    await ending.cancel_batch(batch.batch_id, owner=OWNER)
+    for index in range(4):
+        record = await stored(blobs, child_id(batch.batch_id, index))
+        assert record.outcome is not None
+        assert record.outcome.status is JobStatus.CANCELED
+    assert sum(isinstance(event, JobCancel) for event in told.announced) == 2
+    with pytest.raises(NotFoundError):
+        await ending.cancel_batch(batch.batch_id, owner="other")
+
+
+async def test_a_deadline_ends_a_job_unless_somebody_else_did() -> None:
+    ending, jobs, blobs, _ = parts()
+    late, drawn, early = (accept(accepted(deadline=60)) for _ in range(3))
+    await jobs.save_many([Change(job, read=0) for job in (late, drawn)])
+    await write(
+        blobs,
+        drawn.id,
+        RunRecord(holder="w", outcome=Outcome(status=JobStatus.FAILED, at=at(2))),
+    )
+    then = early.created_at + timedelta(seconds=61)
+    assert await ending.expire_overdue(then) == 2
+    assert await ending.expire_overdue(then) == 0
+    ended = {job.id: job for job in await jobs.find_many([late.id, drawn.id], owners=[OWNER])}
+    assert (ended[late.id].status, ended[drawn.id].status) == ("expired", "failed")
+    error = ended[late.id].error
+    assert error is not None
+    assert error.code == "deadline_passed"
