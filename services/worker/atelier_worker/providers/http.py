@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
@@ -21,6 +22,8 @@ UNKNOWN_BODY: Final = 16 * 2**20  # reserved where the vendor does not say how m
 IN_THREAD: Final = 256 * 1024  # bytes from which decoding would hold everybody else up
 CONNECT: Final = 10.0  # seconds
 ANSWER: Final = 530.0  # seconds between two bytes: just less than a message may be held
+
+_NOT_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 BY_STATUS: Final[Mapping[int, Fault]] = {
     400: Fault.INVALID_REQUEST,
@@ -59,14 +62,17 @@ def transport_errors() -> Iterator[None]:
     """What happens on the way becomes a ProviderError: the vendor may or may not have the call."""
     try:
         yield
-    except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
-        raise ProviderError(Fault.OVERLOADED, "The provider cannot be reached.") from exc
-    except httpx.TimeoutException as exc:
-        raise ProviderError(Fault.TIMEOUT, "The provider did not answer in time.") from exc
-    except httpx.HTTPError as exc:
-        raise ProviderError(
-            Fault.TRANSPORT, f"The connection to the provider broke ({type(exc).__name__})."
-        ) from exc
+    except (httpx.HTTPError, aiohttp.ClientError) as exc:
+        # httpx's names mislead here: the transport calls a cut connection a ConnectTimeout.
+        cause = exc if isinstance(exc, aiohttp.ClientError) else exc.__cause__
+        if isinstance(cause, _NOT_SENT):
+            error = ProviderError(Fault.OVERLOADED, "The provider cannot be reached.")
+        elif isinstance(cause, TimeoutError):
+            error = ProviderError(Fault.TIMEOUT, "The provider did not answer in time.")
+        else:
+            name = type(cause or exc).__name__
+            error = ProviderError(Fault.TRANSPORT, f"The connection broke ({name}).")
+        raise error from exc
 
 
 async def read_body(response: httpx.Response, caller: Caller) -> bytes:

@@ -1,0 +1,292 @@
+"""What every image provider promises, and what vendors behind HTTP make of trouble."""
+
+import ast
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import atelier_worker.providers as package
+from atelier_core.domain.media import inspect
+from atelier_core.domain.values import Money
+from atelier_core.errors import SettingsError
+from atelier_worker.ports import Answer, Fault, ImageProvider, Order, ProviderError
+from atelier_worker.providers.demo import DemoProvider
+from atelier_worker.providers.fake import FakeProvider
+from atelier_worker.providers.fake_http import FakeHttpProvider
+from atelier_worker.providers.http import open_client, retry_after
+from atelier_worker.providers.registry import chosen, open_providers
+from fakes.provider_server import Vendor, vendor
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Listening:
+    """A `Caller` that writes down what it is told."""
+
+    ids: list[str] = field(default_factory=list)
+    told: list[tuple[int, float]] = field(default_factory=list)
+    received: list[int] = field(default_factory=list)
+    accepted: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def submitted(self, provider_job_id: str) -> None:
+        self.ids.append(provider_job_id)
+        self.accepted.set()
+
+    def progress(self, index: int, fraction: float) -> None:
+        self.told.append((index, fraction))
+
+    async def receiving(self, size: int) -> None:
+        self.received.append(size)
+
+
+def order(prompt: str = "a red fox", *, indexes: tuple[int, ...] = (0,), **changes: Any) -> Order:
+    plain: dict[str, Any] = {
+        "call_id": "call-1",
+        "job_id": "job-1",
+        "model": "fake/paid",
+        "prompt": prompt,
+        "negative_prompt": None,
+        "width": 320,
+        "height": 256,
+        "indexes": indexes,
+        "seeds": tuple(7 + index for index in indexes),
+        "style": None,
+        "output_format": "png",
+        "free": False,
+    }
+    return Order(**(plain | changes))
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[tuple[Vendor, str]]:
+    async with asyncio.timeout(60), vendor(size=20_000) as it:
+        yield it
+
+
+@pytest.fixture
+async def http(server: tuple[Vendor, str]) -> AsyncIterator[FakeHttpProvider]:
+    async with FakeHttpProvider.open(server[1]) as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def demo() -> AsyncIterator[DemoProvider]:
+    async with DemoProvider.open(painters=1) as provider:
+        yield provider
+
+
+@pytest.fixture(params=["demo", "fake", "http"])
+def provider(request: pytest.FixtureRequest) -> ImageProvider:
+    if request.param == "fake":
+        return FakeProvider()
+    found: ImageProvider = request.getfixturevalue(request.param)
+    return found
+
+
+async def test_a_call_brings_what_was_ordered(provider: ImageProvider) -> None:
+    caller = Listening()
+    answer = await provider.generate(order(indexes=(1, 3)), caller)
+    assert [(p.index, p.seed) for p in answer.pictures] == [(1, 8), (3, 10)]
+    assert not answer.missing
+    for picture in answer.pictures:
+        info = inspect(picture.data)
+        assert (info.content_type, info.width, info.height) == ("image/png", 320, 256)
+    assert answer.pictures[0].data != answer.pictures[1].data
+    assert answer.cost.amount is not None
+
+
+async def test_the_same_order_brings_the_same_bytes(provider: ImageProvider) -> None:
+    first = await provider.generate(order(), Listening())
+    again = await provider.generate(order(), Listening())
+    assert first.pictures == again.pictures
+
+
+async def test_what_cannot_be_resumed_says_so(provider: ImageProvider) -> None:
+    with pytest.raises(ProviderError) as caught:
+        await provider.resume(order(), "never-heard-of", Listening())
+    assert caught.value.fault in (Fault.BAD_RESPONSE, Fault.MODEL_UNAVAILABLE)
+
+
+async def test_a_cancelled_call_leaves_the_provider_usable(provider: ImageProvider) -> None:
+    task = asyncio.create_task(provider.generate(order(indexes=(0, 1, 2)), Listening()))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    assert (await provider.generate(order(), Listening())).pictures
+
+
+async def test_the_painter_paints_without_holding_anybody_up(demo: DemoProvider) -> None:
+    await demo.generate(order(), Listening())  # the process has started
+    longest, running = 0.0, True
+
+    async def watch() -> None:
+        nonlocal longest
+        loop = asyncio.get_running_loop()
+        while running:
+            before = loop.time()
+            await asyncio.sleep(0.001)
+            longest = max(longest, loop.time() - before)
+
+    watching = asyncio.create_task(watch())
+    caller = Listening()
+    answer = await demo.generate(order(width=1024, height=1024, indexes=(0, 1)), caller)
+    running = False
+    await watching
+    assert len(answer.pictures) == 2
+    assert longest < 0.5
+    assert [told for told in caller.told if told[1] == 1.0] == [(0, 1.0), (1, 1.0)]
+    assert answer.cost == Money.exactly("0")
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
+async def test_the_painter_gives_the_format_asked_for(demo: DemoProvider, kind: str) -> None:
+    answer = await demo.generate(order(output_format=kind), Listening())
+    assert inspect(answer.pictures[0].data).content_type == f"image/{kind}"
+
+
+# Behind HTTP.
+
+
+TROUBLE = pytest.mark.parametrize(
+    ("tag", "fault", "status", "paid"),
+    [
+        ("429", Fault.RATE_LIMITED, 429, 0),
+        ("500", Fault.OVERLOADED, 500, 0),
+        ("503", Fault.OVERLOADED, 503, 0),
+        ("401", Fault.AUTH, 401, 0),
+        ("402", Fault.BILLING, 402, 0),
+        ("moderated", Fault.MODERATED, 400, 0),
+        ("html", Fault.BAD_RESPONSE, 200, 1),
+        ("disconnect", Fault.TRANSPORT, None, 1),
+        ("reset", Fault.TRANSPORT, None, 0),
+    ],
+)
+
+
+@TROUBLE
+async def test_trouble_has_a_class(  # noqa: PLR0917 - pytest passes by name
+    http: FakeHttpProvider,
+    server: tuple[Vendor, str],
+    tag: str,
+    fault: Fault,
+    status: int | None,
+    paid: int,
+) -> None:
+    with pytest.raises(ProviderError) as caught:
+        await http.generate(order(f"[[{tag}:1]] a fox"), Listening())
+    assert (caught.value.fault, caught.value.http_status) == (fault, status)
+    assert caught.value.retry_after == (1.0 if tag == "429" else None)
+    assert len(server[0].paid) == paid
+    assert (await http.generate(order(f"[[{tag}:1]] a fox"), Listening())).pictures
+
+
+async def test_nobody_there_is_overload_not_a_lost_call() -> None:
+    async with FakeHttpProvider.open("http://127.0.0.1:9") as provider:
+        with pytest.raises(ProviderError) as caught:
+            await provider.generate(order(), Listening())
+    assert caught.value.fault is Fault.OVERLOADED
+
+
+async def test_bytes_are_announced_before_they_are_read(http: FakeHttpProvider) -> None:
+    caller = Listening()
+    await http.generate(order(indexes=(0, 1)), caller)
+    assert caller.received[0] > 2 * 20_000
+    slow = Listening()
+    assert (await http.generate(order("[[drip]]"), slow)).pictures
+    assert len(slow.received) == 1
+
+
+async def test_a_queued_call_is_told_of_polled_and_fetched(
+    http: FakeHttpProvider, server: tuple[Vendor, str]
+) -> None:
+    caller = Listening()
+    answer = await http.generate(order("[[queue]]", indexes=(0, 1)), caller)
+    assert caller.ids == ["call-1"]
+    assert answer.cost == Money.exactly("0.08")
+    again = await http.resume(order("[[queue]]", indexes=(0, 1)), "call-1", Listening())
+    assert again.pictures == answer.pictures
+    assert len(server[0].paid) == 1
+
+
+async def test_a_queued_call_is_canceled_and_billed(http: FakeHttpProvider) -> None:
+    caller = Listening()
+    task = asyncio.create_task(http.generate(order("[[queue]][[hang]]"), caller))
+    await caller.accepted.wait()
+    assert await http.cancel("call-1") == Money.exactly("0.01")
+    with pytest.raises(ProviderError) as caught:
+        await task
+    assert caught.value.fault is Fault.CANCELED
+
+
+async def test_many_calls_are_open_at_once(
+    http: FakeHttpProvider, server: tuple[Vendor, str]
+) -> None:
+    server[0].size = 0
+    calls = [
+        http.generate(order("[[delay=0.5]]", call_id=f"c{i}", job_id=f"j{i}"), Listening())
+        for i in range(300)
+    ]
+    answers: list[Answer] = await asyncio.gather(*calls)
+    assert len(answers) == 300
+    assert server[0].most_open > 200
+
+
+# What holds for every vendor to come.
+
+
+async def test_the_client_of_vendors_uses_aiohttp() -> None:
+    async with open_client("http://127.0.0.1:9", connections=1) as client:
+        assert type(client._transport).__module__.startswith("httpx_aiohttp")
+
+
+def test_no_provider_opens_a_client_of_its_own() -> None:
+    found = {}
+    for path in Path(package.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Call(func=ast.Attribute(attr="AsyncClient" | "Client")):
+                    found.setdefault(path.name, []).append(node)
+    assert list(found) == ["http.py"], "clients come from http.open_client"
+    for call in found["http.py"]:
+        assert "transport" in {keyword.arg for keyword in call.keywords}
+    assert httpx.AsyncClient  # the name that is looked for exists
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("", None),
+        ("30", 30.0),
+        ("1.5", 1.5),
+        ("-3", 0.0),
+        ("soon", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+    ],
+)
+def test_retry_after_is_read_as_written(value: str, seconds: float | None) -> None:
+    assert retry_after({"retry-after": value} if value else {}) == seconds
+
+
+async def test_the_registry_opens_what_is_asked_for(server: tuple[Vendor, str]) -> None:
+    assert chosen(None, {}) == ("demo",)
+    with pytest.raises(SettingsError, match="ATELIER_PROVIDERS names 'dall-e'"):
+        chosen(["dall-e"], {})
+    async with AsyncExitStack() as stack:
+        opened = await stack.enter_async_context(
+            open_providers(["fake", "demo"], {"ATELIER_FAKE_URL": server[1]})
+        )
+        assert [type(p).__name__ for p in opened] == ["FakeHttpProvider", "DemoProvider"]
+    async with open_providers(["fake"], {}) as (plain,):
+        assert isinstance(plain, FakeProvider)
