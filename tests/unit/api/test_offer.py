@@ -1,0 +1,151 @@
+"""Which model may draw, what is not honoured, what it costs."""
+
+import pytest
+
+from atelier_api.body import BatchPrompt, CreateBatch, CreateJob
+from atelier_api.offer import CostRange, enabled, offer, step, total
+from atelier_api.once import fingerprint
+from atelier_core.contracts.catalogue import Capabilities, Catalogue, Model, Style
+from atelier_core.contracts.problems import Code, Problem
+from atelier_core.domain.request import ImageRequest
+from atelier_core.domain.values import CostStatus, Money
+from atelier_core.http.body import parse_json
+
+
+def model(name: str, *, price: Money | None = None, **can: object) -> Model:
+    capabilities = {
+        "min_side": 256,
+        "max_side": 1024,
+        "sizes": (),
+        "aspect_ratios": (),
+        "max_n": 4,
+        "seed": True,
+        "negative_prompt": True,
+        "styles": True,
+        "output_formats": ("png",),
+        **can,
+    }
+    return Model(
+        id=name,
+        name=name,
+        provider=name.split("/", maxsplit=1)[0],
+        aliases=("any",),
+        capabilities=Capabilities.model_validate(capabilities),
+        price=price or Money.exactly("0.04"),
+    )
+
+
+BOOK = Catalogue(
+    dated="2026-01-01",
+    models=(
+        model("plain/one", seed=False, negative_prompt=False, styles=False),
+        model("wide/two", max_side=2048, price=Money.unknown()),
+        model("fake/three"),
+    ),
+    styles=(Style(id="ink", name="Ink", description="", suffix="in ink"),),
+)
+ALL = enabled(BOOK, ["plain", "wide", "fake"])
+
+
+def ask(**parameters: object) -> ImageRequest:
+    return ImageRequest.model_validate({"prompt": "a fox", "model": "any", **parameters})
+
+
+def test_providers_for_tests_are_offered_only_by_name() -> None:
+    assert enabled(BOOK, None) == {"plain", "wide"}
+    assert enabled(BOOK, ()) == {"plain", "wide"}
+    assert enabled(BOOK, ["fake", "unheard of"]) == {"fake"}
+
+
+def test_the_best_fitting_model_comes_first() -> None:
+    assert [m.id for m in offer(ask(), book=BOOK, providers=ALL).models] == [
+        "plain/one",
+        "wide/two",
+        "fake/three",
+    ]
+    large = offer(ask(size="2048x512"), book=BOOK, providers=ALL)
+    assert [m.id for m in large.models] == ["wide/two"]
+    auto = offer(ask(model="auto"), book=BOOK, providers=ALL)
+    assert [m.id for m in auto.models] == ["plain/one", "wide/two"]
+
+
+def test_what_is_not_honoured_is_a_warning() -> None:
+    found = offer(
+        ask(negative_prompt="x", seed=1, output_format="webp", style="ink"),
+        book=BOOK,
+        providers=ALL,
+    )
+    assert [w.pointer for w in found.warnings] == ["/negative_prompt", "/seed", "/output_format"]
+    assert {w.code for w in found.warnings} == {"parameter_ignored"}
+    assert offer(ask(), book=BOOK, providers=ALL).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code", "pointer"),
+    [
+        ({"model": "plain"}, Code.MODEL_NOT_FOUND, "/p/model"),
+        ({"model": "none/such"}, Code.MODEL_NOT_FOUND, "/p/model"),
+        ({"size": "4096x4096"}, Code.UNSUPPORTED_PARAMETER, "/p/size"),
+        ({"size": "16x512"}, Code.UNSUPPORTED_PARAMETER, "/p/size"),
+        ({"aspect_ratio": "40:1"}, Code.UNSUPPORTED_PARAMETER, "/p/aspect_ratio"),
+        ({"style": "none"}, Code.INVALID_REQUEST, "/p/style"),
+    ],
+)
+def test_what_nobody_can_do(parameters: dict[str, object], code: Code, pointer: str) -> None:
+    with pytest.raises(Problem) as caught:
+        offer(ask(**parameters), book=BOOK, providers=ALL, at="/p")
+    assert (caught.value.code, caught.value.errors[0].pointer) == (code, pointer)
+
+
+def test_steps_count_calls_words_and_money() -> None:
+    plain = step(ask(n=10, style="ink"), BOOK.models[0], BOOK)
+    assert (plain.calls, plain.prompt_as_sent) == (3, "a fox, in ink")
+    assert (plain.cost.min, plain.cost.status) == ("0.4", CostStatus.EXACT)
+    knows = step(ask(style="ink"), BOOK.models[1], BOOK)
+    assert knows.prompt_as_sent == "a fox"
+    assert knows.cost.max is None
+
+
+def test_totals() -> None:
+    def cost(low: str | None, currency: str = "USD", status: str = "exact") -> CostRange:
+        return CostRange(min=low, max=low, currency=currency, status=CostStatus(status))
+
+    assert total([cost("0.1"), cost("0.2")]).min == "0.3"
+    assert total([cost("1"), cost("2", status="estimated")]).status is CostStatus.ESTIMATED
+    for mixed in ([cost("1"), cost(None)], [cost("1"), cost("1", "EUR")]):
+        assert (total(mixed).min, total(mixed).status) == (None, CostStatus.UNKNOWN)
+    assert total([cost("0"), cost("0")]).max == "0"
+
+
+def test_entries_win_over_what_is_shared() -> None:
+    body = CreateBatch(
+        prompts=("a", BatchPrompt(prompt="b", size="512x512", tags=())),
+        aspect_ratio="1:1",
+        n=3,
+        tags=("t",),
+    )
+    one, two = body.jobs()
+    assert (one.prompt, one.aspect_ratio, one.size, one.n, one.tags) == (
+        "a",
+        "1:1",
+        None,
+        3,
+        ("t",),
+    )
+    assert (two.prompt, two.aspect_ratio, two.size, two.n, two.tags) == (
+        "b",
+        None,
+        "512x512",
+        3,
+        (),
+    )
+
+
+def test_fingerprints_see_meaning_only() -> None:
+    def of(raw: bytes) -> str:
+        return fingerprint(parse_json(raw, CreateJob), "key")
+
+    same = of(b'{"prompt": "a", "n": 1, "metadata": {"x": "1", "y": "2"}}')
+    assert of(b'{"metadata":{"y":"2","x":"1"},"prompt":"a"}') == same
+    assert of(b'{"prompt": "a"}') != same
+    assert of(b'{"prompt": "a", "tags": ["x", "y"]}') != of(b'{"prompt": "a", "tags": ["y", "x"]}')
