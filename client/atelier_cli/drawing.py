@@ -1,22 +1,23 @@
 """`generate`, `batch`, `watch`, `retry`, `cancel`: jobs from submission to their end."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from atelier_cli.app import command
+from atelier_cli.asking import agree, each
 from atelier_cli.entries import read_entries, read_prompt
-from atelier_cli.failures import Exit, InputError, status_of
+from atelier_cli.failures import Exit
 from atelier_cli.following import follow
 from atelier_cli.options import Picture
 from atelier_cli.render import dry_run_table, jobs_table
 from atelier_cli.saving import save_all
 from atelier_cli.session import Session
 from atelier_cli.text import counted, printable, words
-from atelier_client import ApiError, AtelierError, DryRun, Job
+from atelier_client import ApiError, DryRun, Job
 
 _MISSING = 404
 
@@ -160,29 +161,6 @@ def cancel(
             session.line(f"{ended.id} {ended.status}")
 
     return each(session, ids, one)
-
-
-def agree(session: Session, question: str, *, yes: bool) -> None:
-    """Asks; raises InputError if nobody is there to say yes, typer.Exit if they say no."""
-    if yes:
-        return
-    if not session.interactive():
-        raise InputError(f"{question} Nobody can be asked here; add --yes.")
-    if not typer.confirm(question, err=True):
-        session.note("Nothing was done.")
-        raise typer.Exit(Exit.REFUSED)
-
-
-def each(session: Session, ids: Sequence[str], act: Callable[[str], None]) -> Exit:
-    """Does it to each, whatever happens to the others; the worst status of all."""
-    worst = Exit.FINE
-    for identifier in dict.fromkeys(ids):
-        try:
-            act(identifier)
-        except AtelierError as failure:
-            session.fail(failure, about=identifier)
-            worst = max(worst, status_of(failure))
-    return worst
 
 
 def _after(session: Session, job: Job, *, watching: bool, output: Path | None) -> int:

@@ -9,8 +9,9 @@ from atelier_client.aio import AsyncBatch, AsyncClient, AsyncImage, AsyncJob
 from atelier_client.client import Batch, Client, Image, Job
 from atelier_client.errors import ApiError, AtelierError, JobFailed, Unreachable
 from atelier_client.live import LiveState, reduce
+from atelier_client.parameters import Entry, ImageFilters, JobFilters, Parameters
 from atelier_client.retry import Retry
-from atelier_client.values import DryRun, Entry, ImageFilters, JobFilters, Parameters, Update
+from atelier_client.values import DryRun, Update
 
 __all__ = [
     "ApiError",

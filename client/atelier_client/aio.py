@@ -1,5 +1,7 @@
 """The client to be awaited: the names of `client.py`; a test holds them together."""
 
+# ruff: noqa: ASYNC109 - `timeout` is the name the contract gives
+
 from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,19 +13,10 @@ import httpx
 from atelier_client.asynchronous import Runner
 from atelier_client.effects import Flow
 from atelier_client.operations import Operations
+from atelier_client.parameters import Entry, ImageFilters, JobFilters, Parameters
 from atelier_client.retry import Retry
 from atelier_client.transport import DEFAULT_URL, options
-from atelier_client.values import (
-    BatchData,
-    DryRun,
-    Entry,
-    ImageData,
-    ImageFilters,
-    JobData,
-    JobFilters,
-    Parameters,
-    Update,
-)
+from atelier_client.values import BatchData, DryRun, ImageData, JobData, Update
 from atelier_client.watching import Change
 
 
@@ -58,10 +51,7 @@ class AsyncJob(JobData):
         """What it is now."""
         return await self._client.get_job(self.id)
 
-    async def wait(
-        self,
-        timeout: float | None = None,  # noqa: ASYNC109 - the contract's name
-    ) -> "AsyncJob":
+    async def wait(self, timeout: float | None = None) -> "AsyncJob":
         """The job once it is done, however it ended; TimeoutError after `timeout` seconds."""
         return await self._client.wait_for_job(self, timeout)
 
@@ -91,10 +81,7 @@ class AsyncBatch(BatchData):
         """Its jobs in the order of submission."""
         return self._client.jobs(batch=self.id, order="asc")
 
-    async def wait(
-        self,
-        timeout: float | None = None,  # noqa: ASYNC109 - the contract's name
-    ) -> "AsyncBatch":
+    async def wait(self, timeout: float | None = None) -> "AsyncBatch":
         """The batch once all its jobs are done; TimeoutError after `timeout` seconds."""
         return await self._client.wait_for_batch(self, timeout)
 
@@ -223,19 +210,11 @@ class AsyncClient:
         """Downloads the picture into `directory`, see `Image.save`."""
         return await self._runner.run(self._does.save(image, Path(directory)))
 
-    async def wait_for_job(
-        self,
-        job: JobData,
-        timeout: float | None = None,  # noqa: ASYNC109 - the contract's name
-    ) -> AsyncJob:
+    async def wait_for_job(self, job: JobData, timeout: float | None = None) -> AsyncJob:
         """The job once it is done, see `Job.wait`."""
         return await self._job(self._does.wait_for_job(job, timeout))
 
-    async def wait_for_batch(
-        self,
-        batch: BatchData,
-        timeout: float | None = None,  # noqa: ASYNC109 - the contract's name
-    ) -> AsyncBatch:
+    async def wait_for_batch(self, batch: BatchData, timeout: float | None = None) -> AsyncBatch:
         """The batch once it is done, see `Batch.wait`."""
         return await self._batch(self._does.wait_for_batch(batch, timeout))
 

@@ -11,19 +11,10 @@ import httpx
 from atelier_client.blocking import Runner
 from atelier_client.effects import Flow
 from atelier_client.operations import Operations
+from atelier_client.parameters import Entry, ImageFilters, JobFilters, Parameters
 from atelier_client.retry import Retry
 from atelier_client.transport import DEFAULT_URL, options
-from atelier_client.values import (
-    BatchData,
-    DryRun,
-    Entry,
-    ImageData,
-    ImageFilters,
-    JobData,
-    JobFilters,
-    Parameters,
-    Update,
-)
+from atelier_client.values import BatchData, DryRun, ImageData, JobData, Update
 from atelier_client.watching import Change
 
 

@@ -10,9 +10,10 @@ from uuid import uuid4
 from atelier_client import download, flows, requests, watching
 from atelier_client.effects import Call, Flow
 from atelier_client.flows import Clock
+from atelier_client.parameters import Entry
 from atelier_client.requests import filters, segment
 from atelier_client.retry import ON_THE_WAY, Retry
-from atelier_client.values import BatchData, Entry, ImageData, JobData
+from atelier_client.values import BatchData, ImageData, JobData
 
 Raw = dict[str, Any]
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from atelier_client.effects import Call, Open, Query
-from atelier_client.values import Entry
+from atelier_client.parameters import Entry
 
 HOLD = 30.0  # seconds for which the server may hold a long poll
 IDLE = 45.0  # seconds of silence after which a live stream is dead: it says something every 20

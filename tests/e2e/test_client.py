@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from atelier_client import ApiError, AsyncClient, Client, JobFailed
-from platforms import Platform
+from platforms import Platform, embedded
 
 pytestmark = pytest.mark.anyio
 SMALL = {"size": "256x256", "model": "demo"}
@@ -141,3 +141,19 @@ async def test_all_of_it_awaited(platform: Platform, tmp_path: Path) -> None:
         batch = await client.batch(["a", "b"], **SMALL)
         assert (await batch.wait(timeout=30)).status == "succeeded"
         assert [j.prompt async for j in batch.jobs()] == ["a", "b"]
+
+
+def test_watching_survives_a_kill(tmp_path: Path) -> None:
+    with embedded(tmp_path) as platform, client_of(platform) as client:
+        batch = client.batch([f"sea {i}" for i in range(10)], size="1024x1024", model="demo")
+        done, killed = set(), False
+        for job in batch.watch():
+            if job.done:
+                done.add(job.id)
+            if done and not killed:
+                platform.processes["embedded"].kill()
+                platform.processes["embedded"].start()
+                killed = True
+        assert killed
+        assert done == set(batch.job_ids)
+        assert batch.refresh().status == "succeeded"
