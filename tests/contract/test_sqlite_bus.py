@@ -233,6 +233,27 @@ async def test_a_hand_out_that_cannot_be_counted_is_none(tmp_path: Path) -> None
             other.close()
 
 
+async def test_what_a_cancelled_publisher_stored_is_handed_out_without_a_restart(
+    tmp_path: Path,
+) -> None:
+    async with (
+        opened(tmp_path / "bus.db") as (bus, engine),
+        bus.consume(subscription(A), handler := Recorder()),
+    ):
+        for _ in range(20):
+            task = asyncio.ensure_future(bus.publish(requested()))
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        async def empty() -> bool:
+            sql = "SELECT count(*) FROM bus_messages WHERE queue = 'a'"
+            count = await engine.read(lambda c: c.execute(sql).fetchone()[0])
+            return count == 0 and len(handler.seen) > 0
+
+        await eventually(empty)
+
+
 async def test_a_hundred_publishers_and_a_consumer(tmp_path: Path) -> None:
     count = 3000
     events = [requested() for _ in range(count)]

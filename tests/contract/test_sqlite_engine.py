@@ -61,6 +61,14 @@ async def test_what_a_work_raises_undoes_only_that_work(engine: SqliteEngine) ->
     assert await engine.read(keys) == [1, 2, 3]
 
 
+async def test_a_commit_is_on_the_disk_and_not_in_its_cache(engine: SqliteEngine) -> None:
+    def pragma(name: str):
+        return lambda c: c.execute(f"PRAGMA {name}").fetchone()[0]
+
+    assert await engine.write(pragma("journal_mode")) == "wal"
+    assert await engine.write(pragma("synchronous")) == 2  # FULL: each commit is synced
+
+
 async def test_neighbours_share_a_transaction(engine: SqliteEngine) -> None:
     def commits(connection: sqlite3.Connection) -> int:
         # grows with every transaction that changed the file, by any other connection
