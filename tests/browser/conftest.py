@@ -79,7 +79,7 @@ def nothing_yet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A platform that wants a key."""
-    env = {"ATELIER_API_KEY": "a key that nobody is told"}
+    env = {"ATELIER_API_KEY": "a-key-that-nobody-is-told"}
     with platforms.embedded(tmp_path_factory.mktemp("locked"), env=env) as platform:
         yield platform.origin
 
