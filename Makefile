@@ -2,13 +2,12 @@
 SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS_embedded := embedded
-LOCKS := api worker gallery embedded cli
+LOCKS := api worker gallery embedded cli dev
 
 .DEFAULT_GOAL := help
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[36m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  \033[36m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The newest Python that really runs and is new enough, or a sentence saying what to do.
 $(BIN)/python:
@@ -27,35 +26,59 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.embedded
 
+node_modules/.installed: package-lock.json
+	@command -v npm >/dev/null || { echo "make check needs Node.js 20 or newer for the page's types." >&2; exit 1; }
+	npm ci --silent --no-audit --no-fund
+	@touch $@
+
 run: $(VENV)/.embedded ## Install and start the whole platform in one process (no key, no server)
 	@exec $(BIN)/atelier up
 
 dev: $(VENV)/.dev ## Install everything that development needs
 
-test: $(VENV)/.dev ## Run the tests (a server that is missing is skipped, in CI it fails)
+test: $(VENV)/.dev ## Run the tests (a server that is missing is skipped; in CI it fails)
 	$(BIN)/python -m pytest
 
-check: $(VENV)/.dev ## Format, lint, types, import contracts
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+check: $(VENV)/.dev node_modules/.installed ## Format, lint, types, import contracts, documents and locks in sync
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports
+	npm run --silent check
 	$(BIN)/python -m atelier_embedded.openapi --check $(OPENAPI)
-
-OPENAPI := docs/openapi.json shared/atelier_core/http/openapi.json
-openapi: $(VENV)/.dev ## Write the OpenAPI document from the code
-	$(BIN)/python -m atelier_embedded.openapi $(OPENAPI)
+	@$(MAKE) --no-print-directory check-locks
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
-lock: ## Write requirements/*.lock from pyproject.toml
-	@for name in $(LOCKS); do $(UV_COMPILE) --extra $$name --group build -o requirements/$$name.lock || exit 1; done
-	@$(UV_COMPILE) --extra all --group build --group dev -o requirements/dev.lock
+bench: $(VENV)/.dev ## Measure: jobs a second, latency, CPU per job of every process
+	$(BIN)/python benchmarks/bench.py
 
-clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+OPENAPI := docs/openapi.json shared/atelier_core/http/openapi.json
+openapi: $(VENV)/.dev ## Write the OpenAPI document from the code
+	$(BIN)/python -m atelier_embedded.openapi $(OPENAPI)
 
-.PHONY: help run dev test check openapi format lock clean
+vendor: $(VENV)/.dev node_modules/.installed ## Copy the page's libraries from their packages, checked by hash
+	$(BIN)/python services/gallery/vendor.py
+
+UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header \
+	--no-emit-index-url --python-version 3.11
+# Compiles lock $(1) into folder $(2); what the folder's lock pins already stays as it is.
+define compile
+	$(UV_COMPILE) $(if $(filter dev,$(1)),--extra all --group build --group dev,--extra $(1) --group build) \
+	  -o $(2)/$(1).lock >/dev/null
+endef
+
+lock: $(VENV)/.dev ## Write requirements/*.lock from pyproject.toml
+	@$(foreach name,$(LOCKS),$(call compile,$(name),requirements) && ) true
+
+check-locks: $(VENV)/.dev
+	@folder=$$(mktemp -d) && trap "rm -rf $$folder" EXIT && cp requirements/*.lock $$folder && \
+	$(foreach name,$(LOCKS),$(call compile,$(name),$$folder) && ) \
+	diff -rq requirements $$folder >/dev/null || { echo "requirements/*.lock are not those of pyproject.toml: make lock" >&2; exit 1; }
+
+clean: ## Remove the virtual environment, node_modules and caches
+	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+
+.PHONY: help run dev test check format bench openapi vendor lock check-locks clean

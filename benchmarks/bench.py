@@ -18,7 +18,6 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 from load import Result, quantile, run  # noqa: E402
-
 from platforms import Platform, corner, distributed, embedded  # noqa: E402
 from servers import S3  # noqa: E402
 

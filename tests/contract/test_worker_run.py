@@ -367,7 +367,8 @@ async def test_a_queued_call_is_resumed_by_another_worker(here: Stage) -> None:
     await here.request(wanted)
     await fake.asked.wait()
     record = await here.record(wanted)
-    assert record and record.calls[0].provider_job_id == "q-1", "written before waiting"
+    assert record is not None
+    assert record.calls[0].provider_job_id == "q-1", "written before waiting"
     await hand.kill()
     go.set()
     await here.worker(fake)

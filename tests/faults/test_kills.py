@@ -8,9 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fakes.provider_server import ProviderServer
 
 from checker import check, submit
+from fakes.provider_server import ProviderServer
 from platforms import Platform, corner, distributed, embedded, free_port
 from servers import S3
 
