@@ -67,7 +67,7 @@ def new_app(
     api_key: str | None,
     probes: Probes | None = None,
 ) -> FastAPI:
-    """An application of `routers`, and of health, `/openapi.json` and `/docs` before them.
+    """An application of `routers`, and of health, `/openapi.json` and `/docs`.
 
     Every failure is a problem, every answer has an id and the security headers.
 
@@ -94,7 +94,7 @@ def new_app(
     app.state.identity = identity
     app.state.internal_token = internal_token(api_key)
     app.add_middleware(Edge, address=address)
-    for router in (health_router(probes or {}), docs_router(), *routers):
+    for router in (*routers, health_router(probes or {}), docs_router()):
         app.include_router(router)
     return app
 
