@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -67,7 +67,7 @@ async def check(
     http: httpx.AsyncClient,
     accepted: Collection[str],
     *,
-    calls: Iterable[str],
+    ledger: Callable[[], Iterable[str]],
     in_flight: int,
 ) -> dict[str, dict[str, Any]]:
     """Hold the platform to its promise once every job has ended.
@@ -75,14 +75,14 @@ async def check(
     Args:
         http: a client of the platform.
         accepted: the jobs that clients were told are accepted.
-        calls: the job of every paid call in the provider's own ledger.
+        ledger: the job of every paid call in the provider's own ledger, as it stands when asked.
         in_flight: calls that were open when something was killed.
     """
     jobs = await all_ended(http, accepted)
     assert set(jobs) == set(accepted), "a job was lost"
     statuses = Counter(job["status"] for job in jobs.values())
     assert statuses == {"succeeded": len(accepted)}, statuses
-    paid = Counter(calls)
+    paid = Counter(ledger())
     assert set(paid) <= set(accepted), "somebody paid for a job nobody asked for"
     assert sum(paid.values()) <= len(accepted) + in_flight, (sum(paid.values()), in_flight)
     pictures = Counter([(i["job_id"], i["index"]) async for i in pages(http, "/v1/images")])
