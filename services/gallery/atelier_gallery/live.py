@@ -162,7 +162,8 @@ class Live:
         self._move(newest)
 
     async def _newest(self) -> int:
-        return max(await self._jobs.newest_change(), await self._images.newest_change())
+        newest = await self._jobs.newest_change(self._position)
+        return await self._images.newest_change(newest)
 
     def _move(self, position: int) -> None:
         if position > self._position:

@@ -125,8 +125,8 @@ class Documents(Protocol[D]):
             a saver may be told that it lost against itself.
         """
 
-    async def newest_change(self) -> int:
-        """The highest `saved_at` there is, of anybody; 0 if there is none."""
+    async def newest_change(self, since: int = 0) -> int:
+        """The highest `saved_at` from `since` on, of anybody's; `since` if there is none."""
 
     async def changed_since(
         self, since: int, *, owners: Collection[str], limit: int

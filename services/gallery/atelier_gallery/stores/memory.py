@@ -61,8 +61,8 @@ class _Memory(Generic[D]):
                 self._kept[document.id] = _Kept(document, self._now())
         return frozenset(lost)
 
-    async def newest_change(self) -> int:
-        return max((k.saved_at for k in self._kept.values()), default=0)
+    async def newest_change(self, since: int = 0) -> int:
+        return max((since, *(k.saved_at for k in self._kept.values())))
 
     async def changed_since(
         self, since: int, *, owners: Collection[str], limit: int
@@ -205,9 +205,9 @@ class MemoryImageStore(_Memory[Image]):
         )
         return version
 
-    async def newest_change(self) -> int:
-        graves = max((grave.saved_at for grave in self._graves.values()), default=0)
-        return max(await super().newest_change(), graves)
+    async def newest_change(self, since: int = 0) -> int:
+        graves = (grave.saved_at for grave in self._graves.values())
+        return max(await super().newest_change(since), *graves, since)
 
     async def changed_since(
         self, since: int, *, owners: Collection[str], limit: int

@@ -9,7 +9,7 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import IndexModel, UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
-from atelier_core.domain.values import new_id
+from atelier_core.domain.values import new_id, now
 from atelier_core.errors import TransientError
 from atelier_gallery.ports import Change, D, Filter, Page, Stamp
 from atelier_gallery.stores.rows import ms, time_of
@@ -19,6 +19,8 @@ Database = AsyncIOMotorDatabase[Document]
 
 DUPLICATE_KEY: Final = 11000
 MISTAKES: Final = frozenset({2, 9, 14})  # bad value, cannot be parsed, wrong type: ours, for ever
+HOUR: Final = 3_600_000  # milliseconds
+WINDOWS: Final = (HOUR, 10 * HOUR, 100 * HOUR, 1_000 * HOUR, 10_000 * HOUR)
 STAMP: Final = ("owner", "batch_id", "version", "saved_at")
 
 
@@ -100,9 +102,10 @@ class MongoDocuments(Generic[D]):
             return UpdateOne({**read, **self.alive}, update)
         return UpdateOne(read, update, upsert=True)
 
-    async def newest_change(self) -> int:
-        rows = await self.rows({}, ("saved_at",), sort=[("saved_at", -1)], limit=1)
-        return ms(rows[0]["saved_at"]) if rows else 0
+    async def newest_change(self, since: int = 0) -> int:
+        changed = {"saved_at": {"$gte": time_of(since)}}
+        rows = await self.rows(changed, ("saved_at",), sort=[("saved_at", -1)], limit=1)
+        return ms(rows[0]["saved_at"]) if rows else since
 
     async def changed_since(
         self, since: int, *, owners: Collection[str], limit: int
@@ -131,17 +134,38 @@ class MongoDocuments(Generic[D]):
             return await (cursor.sort(list(sort)) if sort else cursor).to_list(None)
 
     async def page(self, where: Document, page: Page) -> list[D]:
+        """By wider and wider windows of time.
+
+        Some servers with MongoDB's protocol sort all that a filter finds, index or not; with a
+        window they find little, and the others do not mind.
+        """
         way, beyond = (1, "$gt") if page.ascending else (-1, "$lt")
-        if page.after:
-            created_at = ms(page.after.created_at)
-            later: list[Document] = [
-                {"created_at": {beyond: created_at}},
-                {"created_at": created_at, "_id": {beyond: page.after.id}},
-            ]
-            where = {"$and": [where, {"$or": later}]}
-        return await self.documents(
-            where, sort=[("created_at", way), ("_id", way)], limit=page.limit
-        )
+        found: list[D] = []
+        for window in _windows(page):
+            bounds: list[Document] = [where, window] if window else [where]
+            if page.after:
+                created_at = ms(page.after.created_at)
+                later: list[Document] = [
+                    {"created_at": {beyond: created_at}},
+                    {"created_at": created_at, "_id": {beyond: page.after.id}},
+                ]
+                bounds.append({"$or": later})
+            found = await self.documents(
+                {"$and": bounds}, sort=[("created_at", way), ("_id", way)], limit=page.limit
+            )
+            if len(found) == page.limit:
+                break
+        return found
+
+
+def _windows(page: Page) -> list[Document | None]:
+    if page.after is None and page.ascending:
+        return [None]
+    edge = ms(page.after.created_at if page.after else now())
+    if page.ascending:
+        return [*({"created_at": {"$gte": edge, "$lte": edge + w}} for w in WINDOWS), None]
+    newest = {"$lte": edge} if page.after else {}
+    return [*({"created_at": {**newest, "$gte": edge - w}} for w in WINDOWS), None]
 
 
 def conditions(owner: str, where: Filter, **more: Sequence[Any]) -> Document:
@@ -154,7 +178,11 @@ def conditions(owner: str, where: Filter, **more: Sequence[Any]) -> Document:
         **more,
     }
     found: Document = {"owner": owner}
-    found |= {name: {"$in": list(values)} for name, values in fields.items() if values}
+    found |= {
+        name: values[0] if len(values) == 1 else {"$in": list(values)}
+        for name, values in fields.items()
+        if values
+    }
     between = {
         operator: ms(time)
         for operator, time in (("$gt", where.created_after), ("$lt", where.created_before))

@@ -49,21 +49,16 @@ class SqliteImageStore(SqliteDocuments[Image]):
     def read(self, doc: str) -> Image:
         return Image.model_validate_json(doc)
 
-    def save(self, connection: sqlite3.Connection, row: dict[str, Any]) -> bool:
-        saved = super().save(connection, row)
-        if saved and not row["read"]:  # the words of a picture never change
-            connection.execute(
-                "INSERT INTO images_words (rowid, words)"
-                " SELECT rowid, :words FROM images WHERE id = :id",
-                row,
-            )
-        return saved
+    def index(self, connection: sqlite3.Connection, rowid: int | None, row: dict[str, Any]) -> None:
+        super().index(connection, rowid, row)
+        words = (rowid, row["words"])
+        connection.execute("INSERT INTO images_words (rowid, words) VALUES (?, ?)", words)
 
     async def select(self, *, owner: str, where: ImageFilter, page: Page) -> list[Image]:
-        sql = Where(owner)
+        sql = Where(self.table, owner)
         sql.sql.append("NOT deleted")
         sql.common(where)
-        sql.among("job_id", where.jobs)
+        sql.narrow("job_id", where.jobs)
         sql.among("trashed", (int(value) for value in where.trashed))
         sql.among("favorite", (int(value) for value in where.favorite))
         if where.words:
@@ -75,11 +70,12 @@ class SqliteImageStore(SqliteDocuments[Image]):
         values = {"id": image_id, "owner": owner, "job_id": job_id, "batch_id": batch_id}
 
         def work(connection: sqlite3.Connection) -> int:
-            connection.execute(
-                "DELETE FROM images_words WHERE rowid ="
-                " (SELECT rowid FROM images WHERE id = :id AND owner = :owner AND NOT deleted)",
-                values,
-            )
+            for index in ("images_words WHERE rowid", "images_tags WHERE document"):
+                connection.execute(
+                    f"DELETE FROM {index} IN (SELECT rowid FROM images"  # noqa: S608 - of constants
+                    " WHERE id = :id AND owner = :owner)",
+                    values,
+                )
             connection.execute(
                 "INSERT INTO images (id, owner, version, job_id, batch_id, tags, trashed,"  # noqa: S608 - of constants
                 " favorite, deleted, created_at, saved_at, doc)"

@@ -56,7 +56,7 @@ class SqliteJobStore(SqliteDocuments[Job]):
         return Job.model_validate_json(doc)
 
     async def select(self, *, owner: str, where: JobFilter, page: Page) -> list[Job]:
-        sql = Where(owner)
+        sql = Where(self.table, owner)
         sql.common(where)
         sql.among("status", where.statuses)
         return await self.documents(sql.page(page), **sql.values)
