@@ -22,15 +22,21 @@ from atelier_core.contracts.events import (
 from atelier_core.domain.image import Image, images_of
 from atelier_core.domain.job import Job
 from atelier_core.errors import TransientError
+from atelier_gallery.changes import (
+    SETTLED,
+    Known,
+    deleted_message,
+    everything_since,
+    image_message,
+    job_message,
+)
 from atelier_gallery.outbox import PING, RESTART, TOO_MANY, Message, Outbox
 from atelier_gallery.ports import D, Documents, ImageStore, JobStore, Stamp
 from atelier_gallery.topics import Topic, encode_cursor
 
 OVERLAP = 5_000  # milliseconds that a write may become visible after the time it bears
-SETTLED = 10.0  # seconds after which nothing older than the newest change can appear
 BEAT = 1.0  # seconds between two looks
 PING_EVERY = 20.0  # seconds
-STRIDE = 1_000  # changes read at once
 WATCHERS = 20_000  # as many files as a process may usually open
 
 _PING = Message(PING, "{}", key=PING, droppable=True)
@@ -56,7 +62,7 @@ class Live:
         self._beginning = asyncio.Lock()
         self._position = 0
         self._moved = 0.0
-        self._known = _Known()
+        self._known = Known()
         self._closed = False
 
     @property
@@ -80,7 +86,7 @@ class Live:
         async with self._beginning:
             if not self._outboxes:
                 self._move(await self._newest())
-                self._known = _Known()
+                self._known = Known()
             self._outboxes.add(outbox)
         self._owners[owner] += 1
         for kind, name in keys:
@@ -213,44 +219,6 @@ class Live:
         _tell(self._audience(event.owner, event.job_id, event.batch_id), message)
 
 
-class _Known:
-    """The versions passed on lately: at least those of the last `SETTLED` seconds."""
-
-    def __init__(self) -> None:
-        self._young: dict[str, int] = {}
-        self._old: dict[str, int] = {}
-        self._turned = asyncio.get_running_loop().time()
-
-    def is_news(self, name: str, version: int) -> bool:
-        return version > max(self._young.get(name, 0), self._old.get(name, 0))
-
-    def learn(self, name: str, version: int) -> bool:
-        """Whether it is news; from now on it is not."""
-        now = asyncio.get_running_loop().time()
-        if now - self._turned > 2 * SETTLED:
-            self._young, self._old, self._turned = {}, self._young, now
-        if not self.is_news(name, version):
-            return False
-        self._young[name] = version
-        return True
-
-
-async def everything_since(
-    store: Documents[D], since: int, *, owners: Collection[str], most: int | None = None
-) -> list[Stamp]:
-    """All that was saved at or after `since`, oldest first; a little more than `most` at most."""
-    found: dict[str, Stamp] = {}
-    stride = STRIDE
-    while True:
-        stamps = await store.changed_since(since, owners=owners, limit=stride)
-        found |= {stamp.id: stamp for stamp in stamps}
-        if len(stamps) < stride or (most is not None and len(found) > most):
-            return list(found.values())
-        if stamps[-1].saved_at == since:
-            stride *= 2  # more than fit were saved in one millisecond
-        since = stamps[-1].saved_at
-
-
 async def _found(store: Documents[D], stamps: Iterable[Stamp], owners: Collection[str]) -> list[D]:
     ids = [stamp.id for stamp in stamps if not stamp.deleted]
     return await store.find_many(ids, owners=owners) if ids else []
@@ -259,16 +227,3 @@ async def _found(store: Documents[D], stamps: Iterable[Stamp], owners: Collectio
 def _tell(audience: Iterable[Outbox], message: Message) -> None:
     for outbox in audience:
         outbox.put(message)
-
-
-def job_message(job: Job, *, cursor: str | None = None) -> Message:
-    return Message("job.updated", job.public_json().decode(), key=job.id, cursor=cursor)
-
-
-def image_message(image: Image, *, cursor: str | None = None) -> Message:
-    return Message("image.updated", image.model_dump_json(), key=image.id, cursor=cursor)
-
-
-def deleted_message(image_id: str, version: int, *, cursor: str | None = None) -> Message:
-    data = json.dumps({"id": image_id, "version": version})
-    return Message("image.deleted", data, key=image_id, cursor=cursor)

@@ -8,14 +8,13 @@ from atelier_core.contracts.problems import not_found
 from atelier_core.domain.job import Job
 from atelier_core.domain.values import now as machine_now
 from atelier_core.ports import Clock
-from atelier_gallery.live import (
-    OVERLAP,
-    Live,
+from atelier_gallery.changes import (
     deleted_message,
     everything_since,
     image_message,
     job_message,
 )
+from atelier_gallery.live import OVERLAP, Live
 from atelier_gallery.outbox import PING, UNKNOWN_TOPIC, Closed, Message, Outbox
 from atelier_gallery.ports import ImageStore, JobFilter, JobStore, Page, Stamp
 from atelier_gallery.topics import Topic, concern, is_young

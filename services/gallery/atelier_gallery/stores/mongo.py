@@ -21,6 +21,7 @@ DUPLICATE_KEY: Final = 11000
 MISTAKES: Final = frozenset({2, 9, 14})  # bad value, cannot be parsed, wrong type: ours, for ever
 HOUR: Final = 3_600_000  # milliseconds
 WINDOWS: Final = (HOUR, 10 * HOUR, 100 * HOUR, 1_000 * HOUR, 10_000 * HOUR)
+SELECTIVE: Final = frozenset({"job_id", "batch_id"})  # few have the same
 STAMP: Final = ("owner", "batch_id", "version", "saved_at")
 
 
@@ -141,7 +142,8 @@ class MongoDocuments(Generic[D]):
         """
         way, beyond = (1, "$gt") if page.ascending else (-1, "$lt")
         found: list[D] = []
-        for window in _windows(page):
+        selective = not SELECTIVE.isdisjoint(where)
+        for window in [None] if selective else _windows(page):
             bounds: list[Document] = [where, window] if window else [where]
             if page.after:
                 created_at = ms(page.after.created_at)
