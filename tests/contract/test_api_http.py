@@ -13,6 +13,7 @@ from atelier_api.service import Stores, service, sessions
 from atelier_api.stores.memory import MemoryIdempotency, MemoryTickets
 from atelier_core.adapters.internal_http import HttpIdentity
 from atelier_core.adapters.memory_bus import MemoryBus
+from atelier_core.adapters.rabbitmq import RabbitBus
 from atelier_core.contracts.events import (
     Announcement,
     BatchRequested,
@@ -72,7 +73,7 @@ class Moody:
 @dataclass
 class Api:
     http: httpx.AsyncClient
-    bus: MemoryBus
+    bus: MemoryBus | RabbitBus
     publisher: Moody
     reader: Reader
     origin: str
@@ -85,14 +86,18 @@ class Api:
 
 @asynccontextmanager
 async def running(
-    *, api_key: str | None = None, providers: tuple[str, ...] = ("demo", "fake"), **headers: str
+    *,
+    bus: MemoryBus | RabbitBus | None = None,
+    api_key: str | None = None,
+    providers: tuple[str, ...] = ("demo", "fake"),
+    **headers: str,
 ) -> AsyncIterator[Api]:
     stores = Stores(idempotency=MemoryIdempotency(), tickets=MemoryTickets())
     reader, clock, leaving = Reader(), [0.0], asyncio.Event()
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(asyncio.timeout(60))
-        bus = await stack.enter_async_context(MemoryBus.open())
+        bus = bus or await stack.enter_async_context(MemoryBus.open())
         publisher = Moody(bus)
         app = await stack.enter_async_context(
             service(
@@ -372,6 +377,26 @@ async def test_a_silent_broker_is_answered_for_within_3_seconds(api: Api) -> Non
     assert answer.status_code == 503
     assert answer.json()["job_id"]
     assert asyncio.get_running_loop().time() - started < 3
+
+
+async def test_without_rabbitmq_everything_else_is_answered() -> None:
+    async with (
+        asyncio.timeout(30),
+        RabbitBus.open("amqp://guest:guest@127.0.0.1:1/") as nowhere,
+        running(bus=nowhere) as api,
+    ):
+        started = asyncio.get_running_loop().time()
+        answers = await asyncio.gather(
+            *(api.http.post("/v1/jobs", json=FOX, headers={"Idempotency-Key": k}) for k in "abc")
+        )
+        assert asyncio.get_running_loop().time() - started < 3
+        for answer in answers:
+            assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+            assert answer.json()["job_id"]
+            assert answer.headers["retry-after"]
+        assert (await api.http.get("/v1/models")).status_code == 200
+        dry = await api.http.post("/v1/jobs?dry_run=true", json=FOX)
+        assert dry.status_code == 200
 
 
 async def test_a_twin_in_hand_is_waited_for_and_shared(api: Api) -> None:

@@ -21,7 +21,7 @@ from atelier_core.errors import TransientError
 STALE = 10.0  # seconds after which a row in hand has lost its process
 PATIENCE = 5.0  # seconds a twin is waited for
 STEP = 0.1  # seconds between two looks at a twin
-ANSWER_WITHIN = 2.5  # seconds broker or store may take: a client is told within 3
+ANSWER_WITHIN = 2.5  # seconds store and broker may take together: a client is told within 3
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Once:
         claim_id, created_at = new_id(), now()
         if request.scope is None:
             request.admit()
-            await self._send(request, claim_id, created_at)
+            await self._send(request, claim_id, created_at, by=_soon())
             return Acceptance(id=claim_id, created_at=created_at, replayed=False)
         claim = Claim(
             scope=request.scope,
@@ -102,12 +102,13 @@ class Once:
             id=claim_id,
             created_at=created_at,
         )
+        by = _soon()
         with unavailable(request.kind, claim_id):
-            async with asyncio.timeout(ANSWER_WITHIN):
+            async with asyncio.timeout_at(by):
                 row = await self._claim(claim)
-        return await self._follow(request, request.scope, row)
+        return await self._follow(request, request.scope, row, by=by)
 
-    async def _follow(self, request: Request, scope: Scope, row: Row) -> Acceptance:
+    async def _follow(self, request: Request, scope: Scope, row: Row, *, by: float) -> Acceptance:
         if row.fingerprint != request.fingerprint:
             raise Problem(
                 Code.IDEMPOTENCY_MISMATCH,
@@ -115,7 +116,7 @@ class Once:
                 errors=(FieldError("Idempotency-Key", "Use a new key for a new request."),),
             )
         if not row.mine:
-            row = await self._settled(request, scope, row)
+            row, by = await self._settled(request, scope, row), _soon()
             if row.state is State.ACCEPTED:
                 return Acceptance(id=row.id, created_at=row.created_at, replayed=True)
         try:
@@ -125,7 +126,7 @@ class Once:
                 await self._store.forget(scope)
             raise
         try:
-            await self._send(request, row.id, row.created_at)
+            await self._send(request, row.id, row.created_at, by=by)
         except Problem:
             with _harmless("release"):
                 async with asyncio.timeout(0.3):
@@ -158,14 +159,20 @@ class Once:
             row = found
         return row
 
-    async def _send(self, request: Request, request_id: str, created_at: datetime) -> None:
+    async def _send(
+        self, request: Request, request_id: str, created_at: datetime, *, by: float
+    ) -> None:
         with unavailable(request.kind, request_id):
-            async with asyncio.timeout(ANSWER_WITHIN):
+            async with asyncio.timeout_at(by):
                 await request.send(request_id, created_at)
 
     async def _mark_accepted(self, scopes: Sequence[Scope]) -> Sequence[None]:
         await self._store.mark(scopes, State.ACCEPTED)
         return [None] * len(scopes)
+
+
+def _soon() -> float:
+    return asyncio.get_running_loop().time() + ANSWER_WITHIN
 
 
 @contextmanager

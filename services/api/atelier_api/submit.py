@@ -3,47 +3,24 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
+from atelier_api.answers import AcceptedBatch, DryJob, DryRun
 from atelier_api.body import CreateBatch, CreateJob, image_request, refuse_unbuilt
-from atelier_api.offer import CostRange, Offer, Step, offer, step, total
+from atelier_api.offer import Offer, offer, step, total
 from atelier_api.once import Acceptance, Once, Request, fingerprint
 from atelier_api.ports import Scope
 from atelier_api.traffic import Traffic, lane_for
 from atelier_core.contracts.catalogue import Catalogue, Model
 from atelier_core.contracts.events import BatchEntry, BatchRequested, JobRequested
 from atelier_core.contracts.problems import Code, Problem, not_found
-from atelier_core.domain.batch import Batch, summarise
+from atelier_core.domain.batch import summarise
 from atelier_core.domain.job import Job, accept
-from atelier_core.domain.request import AcceptedJob, ImageRequest, Lane, RequestWarning
-from atelier_core.domain.values import Value, child_id, is_id
+from atelier_core.domain.request import AcceptedJob, ImageRequest, Lane
+from atelier_core.domain.values import child_id, is_id
 from atelier_core.errors import TransientError
 from atelier_core.ports import EventPublisher, JobReader
 
 FRESH = 2.0  # seconds a job just accepted is waited for before it is called unknown
-
-
-class AcceptedBatch(Batch):
-    """A batch as its acceptance answers it."""
-
-    job_ids: tuple[str, ...]
-
-
-class DryJob(Value):
-    """What would be accepted, and who would be asked for it."""
-
-    index: int
-    request: ImageRequest
-    warnings: tuple[RequestWarning, ...]
-    chain: tuple[Step, ...]
-
-
-class DryRun(Value):
-    """What a submission would do; nothing was queued and nothing spent."""
-
-    object: Literal["dry_run"] = "dry_run"
-    jobs: tuple[DryJob, ...]
-    cost: CostRange
 
 
 @dataclass(frozen=True, slots=True)

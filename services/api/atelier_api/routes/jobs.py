@@ -6,9 +6,10 @@ from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from atelier_api.answers import AcceptedBatch, DryRun
 from atelier_api.body import CreateBatch, CreateJob
 from atelier_api.once import Acceptance
-from atelier_api.submit import AcceptedBatch, Caller, DryRun, Submit
+from atelier_api.submit import Caller, Submit
 from atelier_core.contracts.problems import Code
 from atelier_core.domain.job import Job
 from atelier_core.domain.values import Value
