@@ -17,7 +17,7 @@ from atelier_worker.storing import Kept, failure
 log = logging.getLogger(__name__)
 
 NOTICED: Final = 0.25  # seconds a call may take before anybody is told that it runs
-IN_HAND: Final = 540.0  # seconds a message may wait for a call: the broker takes it back later
+IN_HAND: Final = 450.0  # seconds a message may wait for a call: the broker takes it back later
 CANCEL: Final = 20.0  # seconds a vendor gets to confirm a cancellation
 
 _REFUSED = frozenset(
@@ -52,6 +52,7 @@ class OpenCall:
     room: Room
     tell: Tell
     save: Callable[[Call], Awaitable[None]]
+    in_hand: float = IN_HAND
     reserved: int = 0
     _work: asyncio.Task[Answer | ProviderError] | None = field(default=None, init=False)
     _stopping: bool = field(default=False, init=False)
@@ -81,7 +82,7 @@ class OpenCall:
 
     async def reply(
         self,
-        ask: Coroutine[Any, Any, Answer],
+        ask: Callable[[], Awaitable[Answer]],
         *,
         seconds: float,
         noticed: Callable[[], Coroutine[Any, Any, None]],
@@ -89,7 +90,7 @@ class OpenCall:
         """Await `ask` for at most `seconds`; call `noticed` if it takes longer than anybody would
         call instantly. Raises only if cancelled from outside.
         """
-        limit = min(seconds, IN_HAND)
+        limit = min(seconds, self.in_hand)
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
             work = self._work = group.create_task(_only_expected(ask))
@@ -107,17 +108,17 @@ class OpenCall:
                 work.cancel()
         if not work.cancelled():
             return work.result()
-        if done or seconds <= IN_HAND:
+        if done or seconds <= self.in_hand:
             return Stopped(await cancel(self.provider, self.call))
         if self.call.provider_job_id:
             return StillRunning()
-        return ProviderError(Fault.TIMEOUT, f"No answer within {IN_HAND:.0f} seconds.")
+        return ProviderError(Fault.TIMEOUT, f"No answer within {self.in_hand:.0f} seconds.")
 
 
-async def _only_expected(ask: Awaitable[Answer]) -> Answer | ProviderError:
+async def _only_expected(ask: Callable[[], Awaitable[Answer]]) -> Answer | ProviderError:
     """What `ask` brings; every surprise becomes an error that is not tried again."""
     try:
-        return await ask
+        return await ask()
     except ProviderError as exc:
         return exc
     except Exception as exc:

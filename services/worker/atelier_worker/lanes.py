@@ -11,6 +11,7 @@ from atelier_core.errors import AtelierError
 
 BULK_SHARE: Final = 0.8  # of all slots
 KEPT_SHARE: Final = 0.2  # of a provider's tokens, for interactive jobs
+APART: Final = 0.001  # seconds between the starts of two calls at one provider
 MAX_BYTES: Final = 256 * 2**20
 
 
@@ -104,6 +105,15 @@ class Tokens(Gate):
     def __init__(self, limit: int) -> None:
         super().__init__(limit, bulk=_bulk_tokens(limit))
         self._closed_until = 0.0
+        self._next_start = 0.0
+
+    async def pace(self) -> None:
+        """Wait for the turn to start: a thousand connections are not opened at one instant."""
+        loop = asyncio.get_running_loop()
+        wait = self._next_start - loop.time()
+        self._next_start = max(self._next_start, loop.time()) + APART
+        if wait > 0:
+            await asyncio.sleep(wait)
 
     def share(self, limit: int) -> None:
         """From now on `limit` calls may be open."""

@@ -5,12 +5,14 @@ import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from atelier_core.contracts.catalogue import Model
 from atelier_core.domain.outcome import Outcome, ProducedImage
 from atelier_core.domain.request import AcceptedJob, Lane
 from atelier_core.domain.run import Call, CallOutcome
+from atelier_core.domain.values import Money
 from atelier_core.errors import Defer
 from atelier_worker import calling
 from atelier_worker.bench import Bench
@@ -121,13 +123,19 @@ class Run:
             return
         try:
             async with tokens.place(self._lane, patience=patience):
+                await tokens.pace()
                 if self._stopping or self._overtaken or self._left <= 0 or self._closed(tokens):
                     return
                 at, book = self._bench.clock(), self._bench.book
                 call = new_call(self._job, self._model, book, indexes=indexes, at=at)
                 await self._grip.begin(call)
+                if self._stopping:  # it ended while that was written down: nothing was sent
+                    nothing = Money.exactly("0")
+                    self._grip.learn(calling.stopped(call, nothing, at=self._bench.clock()))
+                    return
                 mine = self._opened(call, provider, free=self._model.free)
-                ask = provider.generate(order(self._job, self._model, call), mine)
+                asked = order(self._job, self._model, call)
+                ask = partial(provider.generate, asked, mine)
                 reply = await mine.reply(ask, seconds=self._left, noticed=self._grip.started)
         except NoPlaceError:
             seconds = NO_PLACE[self._grip.step > MANY]
@@ -156,7 +164,7 @@ class Run:
             self._pauses.append(Pause(Fault.MODEL_UNAVAILABLE, 30.0))
             return
         mine = self._opened(call, provider, free=model.free)
-        ask = provider.resume(order(self._job, model, call), call.provider_job_id, mine)
+        ask = partial(provider.resume, order(self._job, model, call), call.provider_job_id, mine)
         reply = await mine.reply(ask, seconds=self._left, noticed=self._grip.started)
         await self._settle(mine, reply)
 

@@ -59,6 +59,10 @@ class Storing:
             except PermanentError as exc:
                 log.exception("the store refuses a picture", extra={"job_id": job.id})
                 spoilt[picture.index] = JobError(code="storage_failed", detail=str(exc)[:300])
+            except Exception as exc:
+                log.exception("a picture could not be looked at", extra={"job_id": job.id})
+                detail = f"The picture could not be read ({type(exc).__name__})."
+                spoilt[picture.index] = failure(Fault.BAD_RESPONSE, detail)
         have = {image.index for image in images} | set(spoilt)
         for index in set(call.indexes) - have:
             spoilt[index] = failure(Fault.BAD_RESPONSE, "The provider sent no picture for it.")

@@ -37,7 +37,7 @@ from atelier_worker.run import Run
 
 log = logging.getLogger(__name__)
 
-SLOT: Final = 300.0  # seconds a message in hand waits for a slot
+SLOT: Final = 60.0  # seconds a message in hand waits for a slot
 CLEAR: Final = 60.0  # seconds it waits for trouble to pass
 SOON: Final = timedelta(seconds=5)
 LATER: Final = timedelta(seconds=30)  # another worker may have what this one lacks

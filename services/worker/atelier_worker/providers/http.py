@@ -21,7 +21,7 @@ MAX_BODY: Final = 160 * 2**20  # ten large pictures in base64
 UNKNOWN_BODY: Final = 16 * 2**20  # reserved where the vendor does not say how much comes
 IN_THREAD: Final = 256 * 1024  # bytes from which decoding would hold everybody else up
 CONNECT: Final = 10.0  # seconds
-ANSWER: Final = 530.0  # seconds between two bytes: just less than a message may be held
+ANSWER: Final = 440.0  # seconds between two bytes: just less than a call may take
 
 _NOT_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
