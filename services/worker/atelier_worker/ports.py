@@ -75,6 +75,9 @@ class Order:
     style: str | None
     output_format: str
     free: bool
+    steps: int | None = None
+    guidance: float | None = None
+    quality: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,11 @@ class _Entry(BaseModel):
 
 
 class Capabilities(_Entry):
-    """What a model can do. `sizes` are the usual ones; any side within the bounds is accepted."""
+    """What a model can do.
+
+    `sizes` are the usual ones; unless `fixed_sizes`, any side within the bounds is accepted.
+    `steps` and `guidance` are the least and the most it takes, null if it takes none.
+    """
 
     min_side: int
     max_side: int
@@ -31,6 +35,10 @@ class Capabilities(_Entry):
     negative_prompt: bool
     styles: bool
     output_formats: tuple[Literal["png", "jpeg", "webp"], ...]
+    fixed_sizes: bool = False
+    steps: tuple[int, int] | None = None
+    guidance: tuple[float, float] | None = None
+    qualities: tuple[str, ...] = ()
 
 
 class Model(_Entry):
