@@ -15,6 +15,7 @@ from atelier_core.adapters.filesystem import FileBlobStore
 from atelier_core.adapters.memory_blobs import MemoryBlobStore
 from atelier_core.adapters.memory_bus import MemoryBus
 from atelier_core.adapters.s3 import S3BlobStore
+from atelier_core.contracts.catalogue import catalogue
 from atelier_core.contracts.events import JobCancel, JobDeferred, JobStarted
 from atelier_core.domain.outcome import JobStatus, Outcome, image_key
 from atelier_core.domain.request import AcceptedJob
@@ -198,6 +199,26 @@ async def test_a_provider_that_breaks_its_promise_is_not_asked_again(here: Stage
     await here.request(wanted)
     assert (await here.end(wanted)).outcome.status is JobStatus.FAILED
     assert len(fake.ledger) == 1
+
+
+async def test_a_model_of_one_picture_is_called_for_each(here: Stage) -> None:
+    fake = FakeProvider(
+        script=[Step(), refused(Fault.MODERATED), refused(Fault.RATE_LIMITED), Step()]
+    )
+    model = catalogue().find("fake/paid")[0]
+    one = model.capabilities.model_copy(update={"max_n": 1})
+    book = catalogue().model_copy(
+        update={"models": (model.model_copy(update={"capabilities": one}),)}
+    )
+    await here.worker(fake, book=book)
+    wanted = job(n=3)
+    await here.request(wanted)
+    end = await here.end(wanted)
+    assert end.outcome.status is JobStatus.PARTIALLY_SUCCEEDED
+    assert [image.index for image in end.outcome.images] == [0, 2]
+    assert [order.indexes for order in fake.ledger] == [(0,), (1,), (2,), (2,)]
+    assert end.outcome.error
+    assert end.outcome.error.code == Fault.MODERATED
 
 
 # Waiting and trying again.

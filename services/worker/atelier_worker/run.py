@@ -2,11 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from atelier_core.contracts.catalogue import Model
 from atelier_core.domain.outcome import Outcome, ProducedImage
@@ -80,10 +79,11 @@ class Run:
             if self._grip.calls:
                 await self._look()
             todo = self._plan()
-            await _all(
-                *(self._resume(call) for call in todo.resume),
-                *(self._ask(indexes) for indexes in todo.draw),
-            )
+            async with asyncio.TaskGroup() as group:
+                for call in todo.resume:
+                    group.create_task(self._resume(call))
+                for indexes in todo.draw:
+                    group.create_task(self._ask(indexes))
             await self._finish()
         except asyncio.CancelledError:
             await self._grip.hand_back([mine.call for mine in self._open.values()])
@@ -248,13 +248,3 @@ class Run:
             reason = self._pauses[0].reason if self._pauses else Fault.OVERLOADED
             await self._grip.deferred(until=until, reason=reason)
             raise Defer(until, reason)
-
-
-async def _all(*work: Coroutine[Any, Any, None]) -> None:
-    """Do all of `work` at once."""
-    if len(work) == 1:
-        await work[0]
-        return
-    async with asyncio.TaskGroup() as group:
-        for one in work:
-            group.create_task(one)
