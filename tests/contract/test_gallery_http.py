@@ -2,22 +2,29 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
 import pytest
 
+from atelier_core.adapters.memory_blobs import MemoryBlobStore
 from atelier_core.contracts.internal import HEADER
 from atelier_core.domain.job import Job
-from atelier_core.domain.outcome import JobStatus, Outcome, image_key
+from atelier_core.domain.outcome import JobStatus, Outcome
 from atelier_core.domain.run import RunRecord, run_key
 from atelier_core.domain.values import child_id, new_id
+from atelier_core.errors import TransientError
 from atelier_core.http.auth import internal_token
+from atelier_gallery.ports import Change
+from atelier_gallery.stores.memory import MemoryJobStore
 from gallery_harness import Running, running
 from gallery_stories import accepted, at, batch_requested, call, ended, picture, requested, started
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+
+OLD_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
 @pytest.fixture
@@ -180,8 +187,6 @@ async def test_a_forged_cursor_is_no_500(gallery: Running, place: list[Any]) -> 
         await gallery.job(job.id)
     real = (await gallery.http.get("/v1/jobs?limit=1")).json()["next_cursor"]
     digest = base64.urlsafe_b64decode(real + "=" * (-len(real) % 4)).split(b'"')[1].decode()
-    import json
-
     forged = base64.urlsafe_b64encode(json.dumps([digest, *place]).encode()).decode()
     answer = await gallery.http.get("/v1/jobs", params={"limit": 1, "cursor": forged.rstrip("=")})
     assert answer.status_code in (200, 400), answer.text
@@ -396,9 +401,67 @@ async def test_services_read_jobs_with_the_token(gallery: Running) -> None:
     assert problem(outside) == (403, "forbidden")
 
 
-async def test_unknown_while_events_wait_is_503(gallery: Running) -> None:
-    fresh = new_id()
-    assert problem(await gallery.http.get(f"/v1/jobs/{fresh}")) == (404, "not_found")
-    job = accepted()
-    await gallery.bus.publish(ended(job, picture(job, sha256="00" * 32)))
-    assert image_key(picture(job)).startswith(f"jobs/{job.id}/")
+class Away(MemoryJobStore):
+    """A store that cannot be saved to."""
+
+    async def save_many(self, changes: Sequence[Change[Job]]) -> frozenset[str]:
+        raise TransientError("no database")
+
+
+async def test_unknown_is_503_only_while_events_wait(gallery: Running) -> None:
+    assert problem(await gallery.http.get(f"/v1/jobs/{new_id()}")) == (404, "not_found")
+    async with running(changed=lambda parts: {**parts, "jobs": Away()}) as other:
+        job = accepted()
+        await other.bus.publish(requested(job))
+        for path in (f"/v1/jobs/{job.id}", f"/v1/batches/{new_id()}"):
+            answer = await other.http.get(path)
+            assert problem(answer) == (503, "service_unavailable")
+            assert int(answer.headers["retry-after"]) >= 1
+        assert problem(await other.http.get(f"/v1/jobs/{OLD_ID}")) == (404, "not_found")
+        assert problem(await other.http.post(f"/v1/jobs/{OLD_ID}/cancel")) == (404, "not_found")
+
+
+class Signed(MemoryBlobStore):
+    async def presign(self, key: str, *, seconds: int, filename: str | None = None) -> str | None:
+        return f"https://s3.example/{key}?for={seconds}&as={filename}"
+
+
+async def test_redirects_lead_to_the_store() -> None:
+    def redirecting(parts: dict[str, Any]) -> dict[str, Any]:
+        return {
+            **parts,
+            "blobs": Signed(),
+            "media_mode": "redirect",
+            "media_origin": "https://s3.example",
+        }
+
+    async with running(changed=redirecting) as gallery:
+        job = await drawn(gallery)
+        [image] = job["images"]
+        answer = await gallery.http.get(image["content_url"], params={"download": 1})
+        assert answer.status_code == 302
+        tail = f"a-red-fox-{image['id'][-8:]}.png"
+        assert answer.headers["location"].endswith(f"?for=3600&as={tail}")
+        assert (await gallery.http.get(image["thumb_urls"]["320"])).status_code == 200
+        page = await gallery.http.get("/")
+        assert (
+            "img-src 'self' blob: https://s3.example;" in (page.headers["content-security-policy"])
+        )
+
+
+async def test_search_of_what_is_no_word_finds_nothing(gallery: Running) -> None:
+    await drawn(gallery, "a 🦊")
+
+    async def count(q: str) -> int:
+        answer = await gallery.http.get("/v1/images", params={"q": q})
+        return len(answer.raise_for_status().json()["items"])
+
+    assert [await count(q) for q in ("", "  ", "🦊", "A", "?!", "'\"*", "🦊 b")] == [
+        1,
+        1,
+        1,
+        1,
+        0,
+        0,
+        0,
+    ]

@@ -9,6 +9,7 @@ import pytest
 import gallery_stores
 from atelier_core.domain.image import Image
 from atelier_core.domain.values import new_id
+from atelier_gallery.lists import NO_WORD
 from atelier_gallery.ports import Change, ImageFilter, ImageStore, Page, Place
 from gallery_stories import accepted, at, picture
 
@@ -92,6 +93,8 @@ async def test_search_finds_whole_words_whatever_their_case(images: ImageStore) 
     assert await found(images, words=("not", "or")) == ["the AND OR NOT words"]
     assert await found(images, words=("the",)) == ["foxes in the snow", "the AND OR NOT words"]
     assert await found(images, words=("re",)) == []
+    assert await found(images, words=("🦊",)) == ["🦊 snake_case"]
+    assert await found(images, words=(NO_WORD,)) == []
 
 
 async def test_filters_and_the_trash(images: ImageStore) -> None:

@@ -17,6 +17,7 @@ from atelier_gallery.ports import ImageFilter, JobFilter, Page, Place
 from atelier_gallery.words import words_of
 
 PAGE, MOST = 50, 100
+NO_WORD = "∅"  # what is not found in any text
 ALTERNATIVES = 100  # values of one parameter
 
 D = TypeVar("D", Job, Image)
@@ -113,10 +114,13 @@ def image_filter(
     trashed: Flags = (),
     favorite: Flags = (),
 ) -> ImageFilter:
+    words = words_of(q or "")
+    if q and not q.isspace() and not words:
+        words = (NO_WORD,)
     return ImageFilter(
         **common.filters,
         jobs=job,
-        words=words_of(q or ""),
+        words=words,
         trashed=trashed or (False,),
         favorite=favorite,
     )

@@ -49,11 +49,18 @@ class Live:
     """A handler of announcements; `run` must be running."""
 
     def __init__(
-        self, *, jobs: JobStore, images: ImageStore, beat: float = BEAT, limit: int = WATCHERS
+        self,
+        *,
+        jobs: JobStore,
+        images: ImageStore,
+        beat: float = BEAT,
+        ping: float = PING_EVERY,
+        limit: int = WATCHERS,
     ) -> None:
         self._jobs = jobs
         self._images = images
         self._beat = beat
+        self._ping = ping
         self._limit = limit
         self._watchers: dict[_Key, set[Outbox]] = defaultdict(set)
         self._outboxes: set[Outbox] = set()
@@ -140,7 +147,7 @@ class Live:
                 await self.look()
             except TransientError as exc:
                 log.warning("the live view waits for its store", extra={"error": str(exc)})
-            if loop.time() - pinged >= PING_EVERY:
+            if loop.time() - pinged >= self._ping:
                 pinged = loop.time()
                 for outbox in self._outboxes:
                     outbox.put(_PING)

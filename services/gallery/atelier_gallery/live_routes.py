@@ -12,6 +12,16 @@ from atelier_core.http.describe import problems
 from atelier_gallery.carriers import EventStream, Request, over_socket
 from atelier_gallery.watching import Watching
 
+_TEXT = {"type": "string"}
+PARAMETERS = [
+    {"name": name, "in": "query", "required": required, "schema": schema, "description": text}
+    for name, required, schema, text in (
+        ("topic", True, {"type": "array", "items": _TEXT}, "`me`, `job:ID` or `batch:ID`, 1 to 20"),
+        ("after", False, _TEXT, "The `id` of the last message received"),
+        ("ticket", False, _TEXT, "From `POST /v1/events/tickets`, where there is no cookie"),
+    )
+]
+
 
 def live_routes(watching: Watching) -> APIRouter:
     router = new_router(tags=["live"])
@@ -26,6 +36,7 @@ def live_routes(watching: Watching) -> APIRouter:
         operation_id="watchEvents",
         response_class=Response,
         responses={101: {"description": "A WebSocket."}, **problems(Code.UPGRADE_REQUIRED)},
+        openapi_extra={"parameters": PARAMETERS},
     )
     async def no_socket() -> Response:
         """A WebSocket of the messages that `/v1/events/stream` sends."""

@@ -5,16 +5,25 @@ import unicodedata
 
 LONGEST = 64  # characters: databases limit the length of what they index
 
-_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # scripts without spaces
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_ASCII = re.compile(r"[a-z0-9]+")
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """Its words without case and accents, each once, in order; of Chinese its characters.
+    """Its words without case and accents, each once, in order.
 
-    What is longer than 64 characters is known by its beginning.
+    In scripts without spaces each character is a word, and so is an emoji. What is longer than 64
+    characters is known by its beginning.
     """
-    plain = "".join(
-        c for c in unicodedata.normalize("NFKD", text).casefold() if not unicodedata.combining(c)
-    )
-    return tuple(dict.fromkeys(word[:LONGEST] for word in _WORD.findall(plain)))
+    if text.isascii():
+        words = _ASCII.findall(text.lower())
+    else:
+        plain = unicodedata.normalize("NFKD", text).casefold()
+        words = "".join(_spaced(c) for c in plain if not unicodedata.combining(c)).split()
+    return tuple(dict.fromkeys(word[:LONGEST] for word in words))
+
+
+def _spaced(character: str) -> str:
+    if _UNSPACED.match(character) or unicodedata.category(character) == "So":
+        return f" {character} "
+    return character if character.isalnum() else " "

@@ -38,7 +38,10 @@ class SqliteImageStore(SqliteDocuments[Image]):
         "CREATE INDEX IF NOT EXISTS images_deleted ON images (saved_at) WHERE deleted",
         """
         CREATE VIRTUAL TABLE IF NOT EXISTS images_words
-        USING fts5 (words, detail = none, tokenize = 'unicode61 remove_diacritics 0')
+        USING fts5 (
+            words, detail = none,
+            tokenize = "unicode61 remove_diacritics 0 categories 'L* N* Co So'"
+        )
         """,
     )
 
