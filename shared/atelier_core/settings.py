@@ -31,7 +31,14 @@ def _header_safe(value: SecretStr) -> SecretStr:
 
 
 ApiKey = Annotated[SecretStr, AfterValidator(_header_safe), Field(min_length=1)]
+def _amqp_url(value: str) -> str:
+    if urlsplit(value).scheme not in ("amqp", "amqps") or not urlsplit(value).hostname:
+        raise ValueError("must be an amqp:// or amqps:// address")
+    return value
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+AmqpUrl = Annotated[str, AfterValidator(_amqp_url)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 

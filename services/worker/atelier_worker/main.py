@@ -23,16 +23,30 @@ def main() -> None:
 
 
 async def run(leaving: asyncio.Event) -> None:
-    """Open what a worker needs, work until `leaving` is set, and leave in order.
+    """Work until `leaving` is set, and leave in order. Servers that are away are waited for.
 
     Raises:
         SettingsError: a setting is missing or wrong.
     """
     settings = WorkerSettings.load()
     configure_logging(level=settings.log_level, form=settings.log_format)
+    begun = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        working = group.create_task(_work(settings, begun=begun, leaving=leaving))
+        asked = group.create_task(leaving.wait())
+        await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if not begun.is_set():
+            working.cancel()
+
+
+async def _work(settings: WorkerSettings, *, begun: asyncio.Event, leaving: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         providers = await stack.enter_async_context(
             open_providers(settings.providers, settings.vendor_variables)
+        )
+        bus = await stack.enter_async_context(
+            RabbitBus.open(settings.amqp_url, name="atelier-worker")
         )
         blobs = await stack.enter_async_context(
             S3BlobStore.open(
@@ -44,8 +58,8 @@ async def run(leaving: asyncio.Event) -> None:
                 connections=max(100, settings.concurrency),
             )
         )
-        bus = await stack.enter_async_context(RabbitBus.open(settings.amqp_url))
         deriver = await stack.enter_async_context(MediaPool.open())
+        begun.set()
         await stack.enter_async_context(
             service(
                 source=bus,

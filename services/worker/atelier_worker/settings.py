@@ -4,7 +4,7 @@ from typing import Final
 
 from pydantic import Field, SecretStr
 
-from atelier_core.settings import HttpUrl, Settings
+from atelier_core.settings import AmqpUrl, HttpUrl, Settings
 
 _VENDORS: Final = ("fake_url",)
 
@@ -40,7 +40,7 @@ class ProviderSettings(Settings):
 class WorkerSettings(ProviderSettings):
     """A worker of the distributed platform."""
 
-    amqp_url: str = Field(alias="ATELIER_AMQP_URL")
+    amqp_url: AmqpUrl = Field(alias="ATELIER_AMQP_URL")
     s3_endpoint: HttpUrl = Field(alias="ATELIER_S3_ENDPOINT")
     s3_access_key: SecretStr = Field(alias="ATELIER_S3_ACCESS_KEY")
     s3_secret_key: SecretStr = Field(alias="ATELIER_S3_SECRET_KEY")
