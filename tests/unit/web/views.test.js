@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { decode } from "../../../services/gallery/atelier_gallery/web/core/blurhash.js";
 import { format, parse } from "../../../services/gallery/atelier_gallery/web/core/router.js";
 import { NOTHING, append, newestFirst, reconcile, refreshed } from "../../../services/gallery/atelier_gallery/web/pages/gallery/list.js";
-import { fractionOf, shownJobs } from "../../../services/gallery/atelier_gallery/web/pages/queue/model.js";
+import { finishedOf, fractionOf, shownJobs } from "../../../services/gallery/atelier_gallery/web/pages/queue/model.js";
 import { columnsFor, destination, visibleRows } from "../../../services/gallery/atelier_gallery/web/ui/window.js";
 
 const image = (number, more = {}) => ({ id: `i${number}`, created_at: `2026-01-01T00:00:${String(number).padStart(2, "0")}.000Z`, trashed_at: null, version: 1, ...more });
@@ -100,6 +100,11 @@ test("progress is what is finished and what is known, and nothing is made up", (
   assert.equal(fractionOf(job("j", "running"), new Map([[0, 0.5], [1, 0.5]])), 0.25);
   assert.equal(fractionOf(job("j", "running", { images: [1, 2] }), new Map([[2, 7]])), 0.75);
   assert.equal(fractionOf(job("j", "partially_succeeded", { images: [1] }), undefined), 0.25);
+});
+
+test("a picture is finished when the job has it or its call says so", () => {
+  assert.equal(finishedOf(job("j", "running", { images: [1] }), new Map([[1, 1], [2, 0.9]])), 2);
+  assert.equal(finishedOf(job("j", "queued"), undefined), 0);
 });
 
 test("addresses come back as they were", () => {

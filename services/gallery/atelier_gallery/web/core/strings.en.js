@@ -81,6 +81,7 @@ export const strings = {
   "example.abstract.prompt": "Abstract composition of overlapping paper shapes in ochre, teal and deep blue, subtle grain",
 
   "queue.title": "In progress",
+  "queue.titleEnded": "Recent",
   "queue.active": { one: "{count} job under way", other: "{count} jobs under way" },
   "queue.more": { one: "Show {count} more", other: "Show {count} more" },
   "queue.fewer": "Show fewer",

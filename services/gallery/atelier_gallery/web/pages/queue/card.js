@@ -15,7 +15,7 @@ export function JobCard({ job, model, onOpen }) {
     <div class="job-head">${h(State, { job, model })}${h(Actions, { job, model })}</div>
     <p class="job-prompt" dir="auto">${job.request.prompt}</p>
     ${job.error && html`<p class="job-error">${tOr(`error.${job.error.code}`, "error.other")}</p>`}
-    ${(!job.done || job.images.length > 0) && h(Slots, { job, onOpen })}
+    ${(!job.done || job.images.length > 0) && h(Slots, { job, finished: model.finished(job), onOpen })}
     ${!job.done && h(Progress, { job, model })}</li>`;
 }
 
@@ -42,14 +42,16 @@ function Actions({ job, model }) {
     ${h(IconButton, { icon: "close", label: t("queue.dismiss"), onClick: () => model.dismiss(job) })}</span>`;
 }
 
-/** A place for every picture: those that are there, and those to come. @param {{job: Job, onOpen: (id: string) => void}} props */
-function Slots({ job, onOpen }) {
+/** A place for every picture: those that are there, those that are drawn, and those to come. @param {{job: Job, finished: number, onOpen: (id: string) => void}} props */
+function Slots({ job, finished, onOpen }) {
   const missing = job.done ? 0 : job.request.n - job.images.length;
+  const drawn = finished - job.images.length;
   return html`<div class="slots">
     ${job.images.map((image) => html`<button type="button" class="slot" key=${image.id} onClick=${() => onOpen(image.id)}
       aria-label=${t("queue.open", { n: image.index + 1 })}>${h(Picture, { src: image.thumb_urls["320"], alt: "" })}</button>`)}
     ${Array.from({ length: missing }, (_, index) => html`<span key=${`missing-${index}`}
-      class=${classes("slot", job.status === "running" ? "skeleton" : "waiting")} aria-hidden="true"></span>`)}</div>`;
+      class=${classes("slot", index < drawn ? "drawn" : job.status === "running" ? "skeleton" : "waiting")} aria-hidden="true">
+      ${index < drawn && h(Icon, { name: "check" })}</span>`)}</div>`;
 }
 
 /** @param {{job: Job, model: import("./model.js").Queue}} props */
@@ -57,7 +59,7 @@ function Progress({ job, model }) {
   const fraction = model.fraction(job);
   const known = fraction !== null;
   const words = job.status !== "running" ? t("queue.waiting")
-    : job.request.n > 1 ? t("queue.finished", { done: job.images.length, n: job.request.n })
+    : job.request.n > 1 ? t("queue.finished", { done: model.finished(job), n: job.request.n })
     : known ? percent(fraction) : t("queue.working");
   return html`<div class="progress-line">
     <div class=${classes("progress", !known && job.status === "running" && "unknown")} role="progressbar" aria-label=${t("queue.progress")}

@@ -52,6 +52,16 @@ export function fractionOf(job, fractions) {
 }
 
 /**
+ * How many pictures of a job are finished: those it has, and those whose call says so before the job does.
+ *
+ * @param {Job} job
+ * @param {ReadonlyMap<number, number> | undefined} fractions
+ */
+export function finishedOf(job, fractions) {
+  return job.images.length + [...(fractions?.values() ?? [])].filter((fraction) => fraction >= 1).length;
+}
+
+/**
  * @param {object} of
  * @param {import("../../core/api.js").Api} of.api
  * @param {import("../../core/store.js").Store} of.store
@@ -116,6 +126,8 @@ export function createQueue({ api, store, toasts, newKey, sleep }) {
     },
     /** @param {Job} job */
     fraction: (job) => fractionOf(job, store.live.value.progress.get(job.id)),
+    /** @param {Job} job */
+    finished: (job) => finishedOf(job, store.live.value.progress.get(job.id)),
     /** @param {Job} job */
     cancel: (job) => take(api.cancel(job.id)),
     /** @param {Job} job */

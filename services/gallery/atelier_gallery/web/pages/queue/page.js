@@ -14,7 +14,7 @@ export function QueuePage({ model, onOpen }) {
   const shown = all ? jobs : jobs.slice(0, FEW);
   const hidden = jobs.length - FEW;
   return html`<section class="queue" id="queue" aria-labelledby="queue-title">
-    <div class="section-head"><h2 id="queue-title">${t("queue.title")}</h2>
+    <div class="section-head"><h2 id="queue-title">${t(model.active.value ? "queue.title" : "queue.titleEnded")}</h2>
       <span class="section-note">${model.active.value ? t("queue.active", { count: model.active.value }) : ""}</span></div>
     <ul class="jobs">${shown.map((job) => h(JobCard, { key: job.id, job, model, onOpen }))}</ul>
     ${hidden > 0 && h(Button, { look: "quiet", onClick: () => showAll(!all), children: all ? t("queue.fewer") : t("queue.more", { count: hidden }) })}
