@@ -31,6 +31,8 @@ def _header_safe(value: SecretStr) -> SecretStr:
 
 
 ApiKey = Annotated[SecretStr, AfterValidator(_header_safe), Field(min_length=1)]
+
+
 def _amqp_url(value: str) -> str:
     if urlsplit(value).scheme not in ("amqp", "amqps") or not urlsplit(value).hostname:
         raise ValueError("must be an amqp:// or amqps:// address")
