@@ -239,6 +239,8 @@ async def test_sweeps_are_claimed_once(jobs: JobStore) -> None:
     job, other = new(created_at=at(1)), new(created_at=at(2))
     await save(jobs, other, job, finished(new()))
     assert [s.job for s in await jobs.silent(now=at(9), limit=9)] == [job, other]
+    behind = await jobs.silent(now=at(9), limit=9, after=Place(job.created_at, job.id))
+    assert [s.job for s in behind] == [other]
     [silent] = await jobs.silent(now=at(9), limit=1)
     assert (silent.job, silent.swept_at, silent.sweeps) == (job, None, 0)
     assert silent.saved_at > 0

@@ -146,7 +146,9 @@ class JobStore(Documents[Job], Protocol):
     async def overdue(self, now: datetime, *, limit: int) -> list[Job]:
         """Jobs of anybody that are not done and whose deadline has passed, the longest first."""
 
-    async def silent(self, *, now: datetime, limit: int) -> list[Silent]:
+    async def silent(
+        self, *, now: datetime, limit: int, after: Place | None = None
+    ) -> list[Silent]:
         """Jobs of anybody, not done and due for the sweeper at `now`, oldest first.
 
         A job that was never swept is due.

@@ -46,6 +46,15 @@ class Lanes:
     started: Mapping[bool, datetime | None]
 
 
+def suspicious(job: Job, *, lanes: Lanes, now: datetime) -> bool:
+    """Whether what is known without its run record allows that the job's message is lost."""
+    if job.done:
+        return False
+    if job.deferred_until is not None:
+        return now >= job.deferred_until + PATIENCE
+    return job.status is not JobStatus.QUEUED or _left_its_lane(job, lanes)
+
+
 def forgotten(
     job: Job, *, lanes: Lanes, record: RunRecord | None, holder_alive: bool, now: datetime
 ) -> bool:
@@ -54,14 +63,18 @@ def forgotten(
     Silence alone is no evidence: a long queue is silent too. Asking once too often is harmless
     (the run record lets a job run once), asking a thousand times is not.
     """
-    if job.done:
+    if not suspicious(job, lanes=lanes, now=now):
         return False
     if job.deferred_until is not None:
-        return now >= job.deferred_until + PATIENCE
+        return True
     if record is not None and record.outcome is not None:
         return True
     if record is not None and record.holder is not None:
         return not holder_alive
+    return _left_its_lane(job, lanes)
+
+
+def _left_its_lane(job: Job, lanes: Lanes) -> bool:
     possible = {Lane.BULK} if is_bulk(job) else {Lane.INTERACTIVE, Lane.BULK}
     if possible <= lanes.empty:
         return True

@@ -1,6 +1,7 @@
 """Looks for jobs whose message was lost, and asks for them again."""
 
 import logging
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,11 +13,11 @@ from atelier_core.domain.run import RunRecord, run_key, worker_key
 from atelier_core.domain.values import now as machine_now
 from atelier_core.errors import NotFoundError
 from atelier_core.ports import BlobStore, Clock, EventPublisher, EventSource
-from atelier_gallery.ports import JobStore, Silent
-from atelier_gallery.schedule import Lanes, forgotten, is_bulk, next_sweep
+from atelier_gallery.ports import JobStore, Place, Silent
+from atelier_gallery.schedule import Lanes, forgotten, is_bulk, next_sweep, suspicious
 
 EVERY = 60.0  # seconds between two readings
-AT_ONCE = 500  # jobs looked at in one round
+AT_ONCE = 500  # jobs read at once
 QUIET = 60_000  # milliseconds without a change before a job is looked at
 ALIVE = 30.0  # seconds that a worker's sign of life is good for
 
@@ -46,16 +47,25 @@ class Sweeper:
         before, self._empty = self._empty, frozenset()  # a reading that fails breaks the series
         empty = [lane for lane, queue in QUEUES.items() if not await self.source.depth(queue)]
         self._empty = frozenset(empty)
-        silent = await self.jobs.silent(now=now, limit=AT_ONCE)
-        if not silent:
-            return 0
         started = {bulk: await self.jobs.started_until(bulk=bulk) for bulk in (False, True)}
         lanes = Lanes(empty=before & self._empty, started=started)
+        return sum([await self._look_at(one, lanes, now) async for one in self._quiet(now)])
+
+    async def _quiet(self, now: datetime) -> AsyncIterator[Silent]:
+        """Every job that was not heard of for a while: the oldest may wait in a long queue, and
+        the one that is forgotten be behind them.
+        """
         quiet_since = now.timestamp() * 1000 - QUIET
-        quiet = [one for one in silent if one.saved_at <= quiet_since]
-        return sum([await self._look_at(one, lanes, now) for one in quiet])
+        after = None
+        while page := await self.jobs.silent(now=now, limit=AT_ONCE, after=after):
+            for one in page:
+                if one.saved_at <= quiet_since:
+                    yield one
+            after = Place(page[-1].job.created_at, page[-1].job.id)
 
     async def _look_at(self, one: Silent, lanes: Lanes, now: datetime) -> bool:
+        if not suspicious(one.job, lanes=lanes, now=now):
+            return False
         record = await self._record(one.job.id)
         alive = record is not None and await self._alive(record.holder)
         if not forgotten(one.job, lanes=lanes, record=record, holder_alive=alive, now=now):

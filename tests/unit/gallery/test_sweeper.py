@@ -19,7 +19,7 @@ from atelier_core.domain.run import RunRecord, run_key, worker_key
 from atelier_gallery.ports import Change
 from atelier_gallery.schedule import Lanes, forgotten, next_sweep
 from atelier_gallery.stores.memory import MemoryJobStore
-from atelier_gallery.sweeper import Sweeper
+from atelier_gallery.sweeper import AT_ONCE, Sweeper
 from gallery_stories import accepted, at, batch_requested
 
 BOTH = frozenset({Lane.INTERACTIVE, Lane.BULK})
@@ -80,7 +80,7 @@ def test_a_running_job_is_its_holders() -> None:
 
 def test_an_end_that_was_never_told_is_asked_for() -> None:
     record = RunRecord(holder="w", outcome=Outcome(status=JobStatus.FAILED, at=at(1)))
-    assert decided(queued(), record=record, holder_alive=True)
+    assert decided(running(queued()), record=record, holder_alive=True)
 
 
 def test_a_deferred_job_has_five_minutes_more() -> None:
@@ -141,6 +141,22 @@ async def test_a_forgotten_job_is_asked_for_once_whoever_looks() -> None:
         [event] = heard
         assert isinstance(event, JobRequested)
         assert accept(event.job) == job
+
+
+@pytest.mark.anyio
+async def test_a_forgotten_job_is_found_behind_a_long_queue() -> None:
+    async with sweeping() as ([sweeper], jobs, _, bus):
+        waiting = [queued(priority=Priority.BACKGROUND) for _ in range(AT_ONCE + 1)]
+        lost = running(queued(created_at=at(1)))
+        await jobs.save_many([Change(job, read=0) for job in (*waiting, lost)])
+        await bus.publish(JobRequested(owner="local", job=accepted(), lane=Lane.BULK))
+        await blobs_with_dead_holder(sweeper, lost)
+        assert [await sweeper.sweep() for _ in range(2)] == [1, 0]
+
+
+async def blobs_with_dead_holder(sweeper: Sweeper, job: Job) -> None:
+    raw = RunRecord(holder="dead").model_dump_json().encode()
+    await sweeper.blobs.put(run_key(job.id), raw, content_type="application/json")
 
 
 @pytest.mark.anyio

@@ -18,6 +18,7 @@ from atelier_gallery.ports import (
     ImageFilter,
     JobFilter,
     Page,
+    Place,
     Silent,
     Stamp,
 )
@@ -143,11 +144,15 @@ class MemoryJobStore(_Memory[Job]):
         jobs = [k.document for k in self._kept.values() if not k.document.done]
         return sorted((j for j in jobs if deadline(j) <= now), key=deadline)[:limit]
 
-    async def silent(self, *, now: datetime, limit: int) -> list[Silent]:
+    async def silent(
+        self, *, now: datetime, limit: int, after: Place | None = None
+    ) -> list[Silent]:
         found = [
             Silent(job=k.document, saved_at=k.saved_at, swept_at=k.swept_at, sweeps=k.sweeps)
             for k in self._kept.values()
-            if not k.document.done and (k.due is None or k.due <= now)
+            if not k.document.done
+            and (k.due is None or k.due <= now)
+            and (after is None or _place(k.document) > (after.created_at, after.id))
         ]
         return sorted(found, key=lambda silent: _place(silent.job))[:limit]
 

@@ -6,7 +6,7 @@ from typing import Any
 from pymongo import IndexModel
 
 from atelier_core.domain.job import Job
-from atelier_gallery.ports import BatchJobs, JobFilter, Page, Silent, Stamp
+from atelier_gallery.ports import BatchJobs, JobFilter, Page, Place, Silent, Stamp
 from atelier_gallery.schedule import STARTED
 from atelier_gallery.stores.mongo import MongoDocuments, conditions, stamp_of, translated
 from atelier_gallery.stores.rows import BATCH_FIELDS, batch_of, job_row, ms, time_of
@@ -68,9 +68,19 @@ class MongoJobStore(MongoDocuments[Job]):
         overdue = {"done": False, "deadline_at": {"$lte": ms(now)}}
         return await self.documents(overdue, sort=[("deadline_at", 1)], limit=limit)
 
-    async def silent(self, *, now: datetime, limit: int) -> list[Silent]:
+    async def silent(
+        self, *, now: datetime, limit: int, after: Place | None = None
+    ) -> list[Silent]:
+        due: dict[str, Any] = {"done": False, "sweep_due": {"$lte": ms(now)}}
+        if after:
+            created_at = ms(after.created_at)
+            due["created_at"] = {"$gte": created_at}
+            due["$or"] = [
+                {"created_at": {"$gt": created_at}},
+                {"created_at": created_at, "_id": {"$gt": after.id}},
+            ]
         rows = await self.rows(
-            {"done": False, "sweep_due": {"$lte": ms(now)}},
+            due,
             ("doc", "saved_at", "swept_at", "sweeps"),
             sort=[("created_at", 1), ("_id", 1)],
             limit=limit,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from atelier_core.domain.job import Job
-from atelier_gallery.ports import BatchJobs, JobFilter, Page, Silent
+from atelier_gallery.ports import BatchJobs, JobFilter, Page, Place, Silent
 from atelier_gallery.schedule import STARTED
 from atelier_gallery.stores.rows import BATCH_FIELDS, batch_of, job_row, ms, time_of
 from atelier_gallery.stores.sqlite import SqliteDocuments, Where
@@ -96,11 +96,16 @@ class SqliteJobStore(SqliteDocuments[Job]):
             limit=limit,
         )
 
-    async def silent(self, *, now: datetime, limit: int) -> list[Silent]:
+    async def silent(
+        self, *, now: datetime, limit: int, after: Place | None = None
+    ) -> list[Silent]:
         rows = await self.rows(
             "SELECT doc, saved_at, swept_at, sweeps FROM jobs WHERE NOT done"
-            " AND sweep_due <= :now ORDER BY created_at, id LIMIT :limit",
+            " AND sweep_due <= :now AND (created_at, id) > (:after, :after_id)"
+            " ORDER BY created_at, id LIMIT :limit",
             now=ms(now),
+            after=ms(after.created_at) if after else 0,
+            after_id=after.id if after else "",
             limit=limit,
         )
         return [
