@@ -244,10 +244,12 @@ async def test_a_retry_after_is_kept_by_every_job(here: Stage) -> None:
     wanted = [job() for _ in range(4)]
     await here.request(wanted[0])
     await here.until(lambda told: any(isinstance(e, JobDeferred) for e in told))
+    asked = asyncio.get_running_loop().time()
     for other in wanted[1:]:
         await here.request(other)
     await here.ends(*wanted)
-    assert len(fake.ledger) == 5, "while the provider waits nobody asks it"
+    assert asyncio.get_running_loop().time() - asked > 0.4, "meanwhile nobody asks it"
+    assert len(fake.ledger) == 5
 
 
 @pytest.mark.parametrize("fault", [Fault.TIMEOUT, Fault.TRANSPORT])
@@ -366,6 +368,9 @@ async def test_a_paid_call_that_dies_twice_fails_as_worker_lost(here: Stage) -> 
     assert end.outcome.error.code == "worker_lost"
     assert len(fake.ledger) == 2
     assert [c.outcome for c in end.calls] == [CallOutcome.LOST, CallOutcome.LOST]
+    record = await here.record(wanted)
+    assert record
+    assert record.takeovers == 2
 
 
 async def test_poison_ends_by_takeovers(here: Stage) -> None:
@@ -539,6 +544,7 @@ async def test_a_result_after_a_cancel_stays_out_and_is_billed(here: Stage, told
     end = await here.end(wanted)
     assert end.outcome == outcome
     assert end.calls[0].cost == Money.exactly("0.04")
+    assert end.calls[0].outcome is (CallOutcome.CANCELED if told else CallOutcome.SUCCEEDED)
     assert await here.keys(f"jobs/{wanted.id}/images/") == []
 
 
@@ -689,5 +695,6 @@ async def test_a_worker_that_cannot_say_it_lives_starts_nothing(here: Stage) -> 
     await here.request(wanted)
     await asyncio.sleep(0.1)  # that nothing happens cannot be awaited
     assert not fake.ledger
+    assert await here.record(wanted) is None
     up.set()
     await here.end(wanted)
