@@ -1,6 +1,6 @@
 """Jobs and images in dictionaries, with every promise of the real stores but the disk."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic
@@ -224,16 +224,12 @@ class MemoryImageStore(_Memory[Image]):
 
 def _accepts(where: Filter, document: Job | Image, model: str | None) -> bool:
     return (
-        _any(where.tags, document.tags)
+        (not where.tags or not set(where.tags).isdisjoint(document.tags))
         and (not where.models or model in where.models)
         and (not where.providers or document.provider in where.providers)
         and (where.created_after is None or document.created_at > where.created_after)
         and (where.created_before is None or document.created_at < where.created_before)
     )
-
-
-def _any(wanted: Collection[str], values: Iterable[str]) -> bool:
-    return not wanted or any(value in wanted for value in values)
 
 
 def _place(document: Job | Image) -> tuple[datetime, str]:
