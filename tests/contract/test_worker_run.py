@@ -374,7 +374,7 @@ async def test_a_paid_call_that_dies_twice_fails_as_worker_lost(here: Stage) -> 
 
 
 async def test_poison_ends_by_takeovers(here: Stage) -> None:
-    wanted = job(model="fake/free")
+    wanted = job()
     await write(here, wanted, RunRecord(holder="somebody-dead", takeovers=MAX_TAKEOVERS))
     fake = FakeProvider()
     await here.worker(fake)
@@ -492,6 +492,17 @@ async def test_a_canceled_job_is_not_begun(here: Stage) -> None:
     await here.request(wanted)
     assert (await here.end(wanted)).outcome == outcome
     assert not fake.ledger
+
+
+async def test_a_free_job_heard_to_be_canceled_is_not_drawn(here: Stage) -> None:
+    wanted = job(model="fake/free")
+    outcome = await cancel(here, wanted)
+    fake = FakeProvider()
+    await here.worker(fake)
+    here.bus.announce(JobCancel(owner=wanted.owner, job_id=wanted.id))
+    await here.request(wanted)
+    end = await here.end(wanted)
+    assert (end.outcome, end.calls) == (outcome, ())
 
 
 async def test_a_queued_call_is_canceled_at_the_vendor_and_billed(here: Stage) -> None:

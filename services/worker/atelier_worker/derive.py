@@ -8,6 +8,7 @@ from atelier_core.domain.outcome import ProducedImage, image_key, thumb_key
 from atelier_core.errors import NotFoundError, PermanentError
 from atelier_core.ports import BlobStore, EventPublisher
 from atelier_worker.ports import Deriver
+from atelier_worker.rush import Rush
 
 log = logging.getLogger(__name__)
 
@@ -15,10 +16,13 @@ log = logging.getLogger(__name__)
 class Derive:
     """Handler of `media.derive`: the small thumbnail and the blurhash of each picture of a job."""
 
-    def __init__(self, blobs: BlobStore, publisher: EventPublisher, deriver: Deriver) -> None:
+    def __init__(
+        self, blobs: BlobStore, publisher: EventPublisher, deriver: Deriver, *, rush: Rush
+    ) -> None:
         self._blobs = blobs
         self._publisher = publisher
         self._deriver = deriver
+        self._rush = rush
 
     async def __call__(self, event: Event) -> None:
         """Derive what is missing. A picture that cannot be decoded gets an error people can see.
@@ -28,6 +32,7 @@ class Derive:
         """
         if not isinstance(event, JobEnded):
             return
+        await self._rush.over()
         for image in event.outcome.images:
             # A job's end may be told again for a late bill: what is derived stays. After a death
             # the thumbnail may be stored and never told of, so then it is made again.

@@ -17,6 +17,7 @@ from atelier_worker.give_up import GiveUp
 from atelier_worker.lanes import Gate, Room, Tokens, bulk_share
 from atelier_worker.ports import Deriver, ImageProvider
 from atelier_worker.record import Records
+from atelier_worker.rush import Rush
 from atelier_worker.status import keep_announcing
 from atelier_worker.storing import Storing
 from atelier_worker.trouble import Trouble
@@ -56,7 +57,8 @@ async def service(
         clock=clock,
     )
     slots = Gate(concurrency, bulk=bulk_share(concurrency))
-    worker = Worker(bench, slots=slots)
+    rush = Rush()
+    worker = Worker(bench, slots=slots, rush=rush)
     give_up = GiveUp(bench)
     async with AsyncExitStack() as stack:
         await bench.liveness.refresh()
@@ -72,7 +74,7 @@ async def service(
         )
         await stack.enter_async_context(source.consume(cancels, worker.cancel, grace=LEFT))
         for queue, handler, prefetch, on_dead in (
-            (topology.DERIVE, Derive(blobs, publisher, deriver), 4, None),
+            (topology.DERIVE, Derive(blobs, publisher, deriver, rush=rush), 4, None),
             (topology.EXPAND, Expand(publisher), 1, give_up),
         ):
             await stack.enter_async_context(

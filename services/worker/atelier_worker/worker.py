@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -34,6 +35,7 @@ from atelier_worker.orders import choose
 from atelier_worker.ports import Fault
 from atelier_worker.record import Held, ended, known
 from atelier_worker.run import Run
+from atelier_worker.rush import Rush
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ SLOT: Final = 60.0  # seconds a message in hand waits for a slot
 CLEAR: Final = 60.0  # seconds it waits for trouble to pass
 SOON: Final = timedelta(seconds=5)
 LATER: Final = timedelta(seconds=30)  # another worker may have what this one lacks
+REMEMBERED: Final = 10_000  # cancels heard of jobs that are not running here
 DECISIONS: Final = 8  # of one delivery: each but the first was overtaken by somebody else
 
 
@@ -55,10 +58,12 @@ class _Running:
 class Worker:
     """The handler of both lanes. One job runs at most once in this process."""
 
-    def __init__(self, bench: Bench, *, slots: Gate) -> None:
+    def __init__(self, bench: Bench, *, slots: Gate, rush: Rush) -> None:
         self._bench = bench
         self._slots = slots
+        self._rush = rush
         self._running: dict[str, _Running] = {}
+        self._canceled: deque[str] = deque(maxlen=REMEMBERED)
 
     async def __call__(self, event: Event) -> None:
         """Run the requested job to its end.
@@ -73,12 +78,16 @@ class Worker:
             async with self._slots.place(event.lane, patience=SLOT):
                 await self._may_begin()
                 await self._work(event)
+            self._rush.note()
         except NoPlaceError:
             raise Defer(self._bench.clock() + SOON) from None
 
     async def cancel(self, event: Event) -> None:
-        """Abort what runs of a job whose record says that it has ended."""
-        if not isinstance(event, JobCancel) or event.job_id not in self._running:
+        """Abort what runs of a job whose record says that it has ended; look before it begins."""
+        if not isinstance(event, JobCancel):
+            return
+        if event.job_id not in self._running:
+            self._canceled.append(event.job_id)
             return
         held = await self._bench.records.read(event.job_id)
         running = self._running.get(event.job_id)
@@ -94,8 +103,12 @@ class Worker:
             raise Defer(self._bench.clock() + SOON, "this worker may be taken for dead")
 
     async def _work(self, event: JobRequested) -> None:
+        # A first delivery hardly ever has a record, and does not need to know: who creates it
+        # where one stands is told so. A lost race costs a free picture at most.
+        look = event.redelivered or event.job_id in self._canceled
         for _ in range(DECISIONS):
-            decision, held, model = await self._decide(event)
+            decision, held, model = await self._decide(event, look=look)
+            look = True
             if isinstance(decision, Join):
                 await asyncio.shield(self._running[event.job_id].end)
                 return
@@ -117,10 +130,12 @@ class Worker:
                     running.end.exception()  # whether or not anybody joined
         raise Defer(self._bench.clock() + SOON, "overtaken again and again")
 
-    async def _decide(self, event: JobRequested) -> tuple[Decision, Held | None, Model | None]:
+    async def _decide(
+        self, event: JobRequested, *, look: bool
+    ) -> tuple[Decision, Held | None, Model | None]:
         bench, job = self._bench, event.job
         model = choose(job.request, bench.book, bench.providers)
-        held = await bench.records.read(job.id)
+        held = await bench.records.read(job.id) if look else None
         holder = held.record.holder if held else None
         alive = holder is not None and await bench.liveness.is_alive(holder)
         delivery = Delivery(

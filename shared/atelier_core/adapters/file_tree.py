@@ -15,6 +15,10 @@ class Folders:
         self._root = root
         self._durable: set[Path] = {root}  # known to be on disk, with everything above them
 
+    def made(self, folder: Path) -> bool:
+        """Whether this process made the folder, or found it to be a real one, lately."""
+        return folder in self._durable
+
     def move(self, source: Path, target: Path) -> None:
         """Rename the file `source` to `target` durably, making the folders it needs.
 

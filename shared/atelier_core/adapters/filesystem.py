@@ -223,6 +223,9 @@ class FileBlobStore:
     def _path(self, key: str) -> Path:
         path = self._blobs / check_key(key)
         # Keys hold no "..": only a link that somebody made in the folder could lead out of it.
+        # What this process made is no link; resolving each path would cost more than reading it.
+        if self._folders.made(path.parent):
+            return path
         if not Path(os.path.realpath(path)).is_relative_to(self._blobs):
             raise PermanentError(f"{key} leads out of the folder")
         return path

@@ -57,6 +57,8 @@ def now() -> datetime:
 
 def milliseconds(time: datetime) -> datetime:
     """`time` in UTC, cut to whole milliseconds."""
+    if not (time.microsecond % 1000 or time.utcoffset()):
+        return time  # as nearly all are: this runs for every time of every message
     time = time.astimezone(UTC)
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
