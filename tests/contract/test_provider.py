@@ -2,8 +2,8 @@
 
 import ast
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,44 +87,95 @@ async def demo() -> AsyncIterator[DemoProvider]:
         yield provider
 
 
-@pytest.fixture(params=["demo", "fake", "http"])
-def provider(request: pytest.FixtureRequest) -> ImageProvider:
-    if request.param == "fake":
-        return FakeProvider()
-    found: ImageProvider = request.getfixturevalue(request.param)
-    return found
+@asynccontextmanager
+async def _plain() -> AsyncIterator[ImageProvider]:
+    yield FakeProvider()
 
 
-async def test_a_call_brings_what_was_ordered(provider: ImageProvider) -> None:
-    caller = Listening()
-    answer = await provider.generate(order(indexes=(1, 3)), caller)
-    assert [(p.index, p.seed) for p in answer.pictures] == [(1, 8), (3, 10)]
+@asynccontextmanager
+async def _behind_http() -> AsyncIterator[ImageProvider]:
+    async with vendor(size=20_000) as (_, url), FakeHttpProvider.open(url) as provider:
+        yield provider
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A provider under the suite, opened with whatever plays its vendor.
+
+    Its orders differ by `changes`; it draws one picture a call or several, and tells the seed or
+    knows none.
+    """
+
+    open: Callable[[], AbstractAsyncContextManager[ImageProvider]] | None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    several: bool = True
+    seeds: bool = True
+    priced: bool = True
+
+    def order(self, indexes: tuple[int, ...] = (0,)) -> Order:
+        return order(indexes=indexes if self.several else indexes[:1], **self.changes)
+
+
+SUBJECTS: Mapping[str, Subject] = {
+    "demo": Subject(open=None),  # its process is shared: it takes long to start
+    "fake": Subject(open=_plain),
+    "http": Subject(open=_behind_http),
+}
+
+
+@pytest.fixture(params=list(SUBJECTS))
+def subject(request: pytest.FixtureRequest) -> Subject:
+    return SUBJECTS[request.param]
+
+
+@pytest.fixture
+async def provider(subject: Subject, demo: DemoProvider) -> AsyncIterator[ImageProvider]:
+    if subject.open is None:
+        yield demo
+        return
+    async with asyncio.timeout(60), subject.open() as found:
+        yield found
+
+
+async def test_a_call_brings_what_was_ordered(provider: ImageProvider, subject: Subject) -> None:
+    asked = subject.order(indexes=(1, 3))
+    answer = await provider.generate(asked, Listening())
+    assert [p.index for p in answer.pictures] == list(asked.indexes)
+    if subject.seeds:
+        assert [p.seed for p in answer.pictures] == list(asked.seeds)
+    else:
+        assert {p.seed for p in answer.pictures} == {None}
     assert not answer.missing
     for picture in answer.pictures:
         info = inspect(picture.data)
-        assert (info.content_type, info.width, info.height) == ("image/png", 320, 256)
-    assert answer.pictures[0].data != answer.pictures[1].data
-    assert answer.cost.amount is not None
+        assert info.content_type == "image/png"
+        assert (info.width, info.height) == (asked.width, asked.height)
+    assert len({picture.data for picture in answer.pictures}) == len(asked.indexes)
+    assert (answer.cost.amount is not None) == subject.priced
 
 
-async def test_the_same_order_brings_the_same_bytes(provider: ImageProvider) -> None:
-    first = await provider.generate(order(), Listening())
-    again = await provider.generate(order(), Listening())
+async def test_the_same_order_brings_the_same_bytes(
+    provider: ImageProvider, subject: Subject
+) -> None:
+    first = await provider.generate(subject.order(), Listening())
+    again = await provider.generate(subject.order(), Listening())
     assert first.pictures == again.pictures
 
 
-async def test_what_cannot_be_resumed_says_so(provider: ImageProvider) -> None:
+async def test_what_cannot_be_resumed_says_so(provider: ImageProvider, subject: Subject) -> None:
     with pytest.raises(ProviderError) as caught:
-        await provider.resume(order(), "never-heard-of", Listening())
+        await provider.resume(subject.order(), "never-heard-of", Listening())
     assert caught.value.fault in (Fault.BAD_RESPONSE, Fault.MODEL_UNAVAILABLE)
 
 
-async def test_a_cancelled_call_leaves_the_provider_usable(provider: ImageProvider) -> None:
-    task = asyncio.create_task(provider.generate(order(indexes=(0, 1, 2)), Listening()))
+async def test_a_cancelled_call_leaves_the_provider_usable(
+    provider: ImageProvider, subject: Subject
+) -> None:
+    task = asyncio.create_task(provider.generate(subject.order(indexes=(0, 1, 2)), Listening()))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait({task})
-    assert (await provider.generate(order(), Listening())).pictures
+    assert (await provider.generate(subject.order(), Listening())).pictures
 
 
 async def test_the_painter_paints_without_holding_anybody_up(demo: DemoProvider) -> None:

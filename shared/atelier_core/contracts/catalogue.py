@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from atelier_core.domain.values import Money
 
 AUTO = "auto"
+DEFAULT = "default"
 
 
 class _Entry(BaseModel):
@@ -41,8 +42,19 @@ class Capabilities(_Entry):
     qualities: tuple[str, ...] = ()
 
 
+class TokenPrice(_Entry):
+    """US dollars per million tokens: of the prompt, of a picture, and of words beside it."""
+
+    text_in: str
+    image_out: str
+    text_out: str = "0"
+
+
 class Model(_Entry):
-    """A model of a provider; `price` is per image."""
+    """A model of a provider; `price` is per image.
+
+    Where tokens decide, `price` estimates a usual picture, and `tokens` prices what was used.
+    """
 
     id: str
     name: str
@@ -50,6 +62,7 @@ class Model(_Entry):
     aliases: tuple[str, ...]
     capabilities: Capabilities
     price: Money
+    tokens: TokenPrice | None = None
 
     @property
     def free(self) -> bool:
@@ -73,11 +86,20 @@ class Catalogue(_Entry):
     def find(self, name: str) -> tuple[Model, ...]:
         """The models that `name` may mean, best first: an id, an alias, or `auto` for any.
 
-        Models of the provider `fake` are never meant by `auto`.
+        Models of the provider `fake` are never meant by `auto`. An entry `<provider>/default`
+        stands for every model of its provider: nobody can list what is on a server of one's own.
         """
         if name == AUTO:
             return tuple(m for m in self.models if m.provider != "fake")
-        return tuple(m for m in self.models if name == m.id or name in m.aliases)
+        found = tuple(m for m in self.models if name == m.id or name in m.aliases)
+        if found:
+            return found
+        provider, _, own = name.partition("/")
+        return tuple(
+            m.model_copy(update={"id": name, "name": own, "aliases": ()})
+            for m in self.models
+            if own and m.id == f"{provider}/{DEFAULT}"
+        )
 
     def style(self, name: str) -> Style | None:
         return next((style for style in self.styles if style.id == name), None)
