@@ -78,7 +78,15 @@ check-locks: $(VENV)/.dev
 	$(foreach name,$(LOCKS),$(call compile,$(name),$$folder) && ) \
 	diff -rq requirements $$folder >/dev/null || { echo "requirements/*.lock are not those of pyproject.toml: make lock" >&2; exit 1; }
 
+up: ## Start the whole stack with Docker Compose (makes its secrets the first time)
+	@deploy/compose/secrets.sh
+	docker compose up --build --detach --wait
+	@echo "Atelier is running on http://$$(docker compose port frontdoor 8080); its key is in deploy/compose/secrets/api_key"
+
+down: ## Stop that stack; everything is kept
+	docker compose down
+
 clean: ## Remove the virtual environment, node_modules and caches
 	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
 
-.PHONY: help run dev test check format bench openapi vendor lock check-locks clean
+.PHONY: help run dev test check format bench openapi vendor lock check-locks up down clean
