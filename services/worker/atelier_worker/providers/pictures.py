@@ -19,7 +19,13 @@ def picture(*, width: int, height: int, seed: int, size: int = 0) -> bytes:
     start = _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"PLTE", dice.randbytes(3))
     end = _chunk(b"IDAT", _pixels(width, height)) + _chunk(b"IEND", b"")
     spare = size - len(start) - len(end) - 12
-    return start + (_chunk(b"noIs", dice.randbytes(spare)) if spare >= 0 else b"") + end
+    return start + (_noise(spare) if spare >= 0 else b"") + end
+
+
+@cache
+def _noise(size: int) -> bytes:
+    """The same noise in all pictures of a size: making it anew would cost more than a job does."""
+    return _chunk(b"noIs", random.Random(size).randbytes(size))  # noqa: S311 - not a secret
 
 
 @cache
