@@ -1,0 +1,66 @@
+"""The small talk with a vendor: short JSON out, short JSON in. Pictures do not come this way."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from atelier_worker.ports import Fault, ProviderError
+from atelier_worker.providers.http import transport_errors
+
+MAX_TALK: Final = 8 * 2**20  # logs and graphs are in there
+SECONDS: Final = 30.0  # between two bytes of an answer
+
+_T = TypeVar("_T", bound=BaseModel)
+Refused = Callable[[httpx.Response, bytes], ProviderError]
+
+
+class Wire(BaseModel):
+    """What vendors send: fields that nobody here knows are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Talk:
+    """`refused` makes the error of an answer that is not a success, from its body."""
+
+    def __init__(self, client: httpx.AsyncClient, refused: Refused) -> None:
+        self._client = client
+        self._refused = refused
+
+    async def ask(
+        self, kind: type[_T], method: str, path: str, *, json: Any = None, seconds: float = SECONDS
+    ) -> _T:
+        """What `path` (on the vendor's address, or a whole one) answers.
+
+        Raises:
+            ProviderError: on the way, as refused, or because the answer cannot be read.
+        """
+        with transport_errors():
+            async with self._client.stream(method, path, json=json, timeout=seconds) as response:
+                raw = await read_up_to(response, MAX_TALK)
+        if not response.is_success:
+            raise self._refused(response, raw)
+        try:
+            return kind.model_validate_json(raw)
+        except ValidationError as exc:
+            detail, status = "The provider's answer cannot be read.", response.status_code
+            raise ProviderError(Fault.BAD_RESPONSE, detail, http_status=status) from exc
+
+
+async def read_up_to(response: httpx.Response, limit: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        ProviderError: it is longer than `limit` bytes.
+        httpx.HTTPError: the connection broke.
+    """
+    parts: list[bytes] = []
+    received = 0
+    async for part in response.aiter_bytes():
+        received += len(part)
+        if received > limit:
+            raise ProviderError(Fault.BAD_RESPONSE, "The provider's answer is too large.")
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,58 @@
+"""What the tests of vendors share."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from atelier_worker.ports import Answer, Order, ProviderError
+from atelier_worker.providers.patience import Pace
+
+QUICK = Pace(first=0.005, pauses=(0.005,))
+
+
+@dataclass
+class Listening:
+    """A `Caller` that writes down what it is told."""
+
+    ids: list[str] = field(default_factory=list)
+    told: list[tuple[int, float]] = field(default_factory=list)
+    received: list[int] = field(default_factory=list)
+    accepted: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def submitted(self, provider_job_id: str) -> None:
+        self.ids.append(provider_job_id)
+        self.accepted.set()
+
+    def progress(self, index: int, fraction: float) -> None:
+        self.told.append((index, fraction))
+
+    async def receiving(self, size: int) -> None:
+        self.received.append(size)
+
+
+def order(model: str, *, indexes: tuple[int, ...] = (0,), **changes: Any) -> Order:
+    plain: dict[str, Any] = {
+        "call_id": "call-1",
+        "job_id": "job-1",
+        "model": model,
+        "prompt": "a red fox",
+        "negative_prompt": None,
+        "width": 1024,
+        "height": 1024,
+        "indexes": indexes,
+        "seeds": tuple(7 + index for index in indexes),
+        "style": None,
+        "output_format": "png",
+        "free": False,
+    }
+    return Order(**(plain | changes))
+
+
+async def failing(call: Awaitable[Answer]) -> ProviderError:
+    """The error that `call` raises."""
+    with pytest.raises(ProviderError) as caught:
+        await call
+    return caught.value
