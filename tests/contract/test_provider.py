@@ -12,15 +12,21 @@ import httpx
 import pytest
 
 import atelier_worker.providers as package
+import vendors
+from atelier_core.contracts.catalogue import catalogue
 from atelier_core.domain.media import inspect
 from atelier_core.domain.values import Money
 from atelier_core.errors import SettingsError
 from atelier_worker.ports import Answer, Fault, ImageProvider, Order, ProviderError
+from atelier_worker.providers.compatible import CompatibleProvider
 from atelier_worker.providers.demo import DemoProvider
 from atelier_worker.providers.fake import FakeProvider
 from atelier_worker.providers.fake_http import FakeHttpProvider
 from atelier_worker.providers.http import open_client, retry_after
+from atelier_worker.providers.openai import OpenAIProvider
 from atelier_worker.providers.registry import chosen, open_providers
+from fakes.kit import listening
+from fakes.openai import KEY, FakeCompatible, FakeOpenAI
 from fakes.provider_server import Vendor, vendor
 
 pytestmark = pytest.mark.anyio
@@ -98,6 +104,32 @@ async def _behind_http() -> AsyncIterator[ImageProvider]:
         yield provider
 
 
+@asynccontextmanager
+async def _openai() -> AsyncIterator[ImageProvider]:
+    async with (
+        listening(FakeOpenAI()) as vendor,
+        OpenAIProvider.open(KEY, url=f"{vendor.url}/v1", book=catalogue()) as provider,
+    ):
+        yield provider
+
+
+@asynccontextmanager
+async def _compatible() -> AsyncIterator[ImageProvider]:
+    async with (
+        listening(FakeCompatible()) as vendor,
+        CompatibleProvider.open(vendor.url, book=catalogue()) as provider,
+    ):
+        yield provider
+
+
+@asynccontextmanager
+async def only(
+    both: AbstractAsyncContextManager[tuple[ImageProvider, object]],
+) -> AsyncIterator[ImageProvider]:
+    async with both as (provider, _):
+        yield provider
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """A provider under the suite, opened with whatever plays its vendor.
@@ -120,6 +152,20 @@ SUBJECTS: Mapping[str, Subject] = {
     "demo": Subject(open=None),  # its process is shared: it takes long to start
     "fake": Subject(open=_plain),
     "http": Subject(open=_behind_http),
+    "replicate": Subject(
+        open=lambda: only(vendors.replicate()),
+        changes={"model": "replicate/stability-ai/sdxl"},
+        several=False,
+        priced=False,
+    ),
+    "openai": Subject(
+        open=_openai,
+        changes={"model": "openai/gpt-image-2", "width": 1024, "height": 1024},
+        seeds=False,
+    ),
+    "compatible": Subject(
+        open=_compatible, changes={"model": "compatible/sdxl"}, seeds=False, priced=False
+    ),
 }
 
 
@@ -323,6 +369,9 @@ def test_no_provider_opens_a_client_of_its_own() -> None:
         ("1.5", 1.5),
         ("-3", 0.0),
         ("soon", None),
+        ("nan", None),
+        ("inf", None),
+        ("9e99", 3600.0),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
     ],
 )

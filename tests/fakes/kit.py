@@ -105,7 +105,9 @@ async def _happens(trouble: Trouble, request: web.Request) -> web.StreamResponse
         request.transport.abort()
         return web.Response()
     if trouble.huge or trouble.drip:
-        response = web.StreamResponse(headers={"content-type": "application/json"})
+        response = web.StreamResponse(
+            status=trouble.status, headers={"content-type": "application/json"}
+        )
         await response.prepare(request)
         sent = 0
         while sent < HUGE:

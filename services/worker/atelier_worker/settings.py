@@ -4,9 +4,23 @@ from typing import Final
 
 from pydantic import Field, SecretStr
 
-from atelier_core.settings import AmqpUrl, HttpUrl, Settings
+from atelier_core.settings import AmqpUrl, ApiKey, HttpUrl, Settings
 
-_VENDORS: Final = ("fake_url",)
+_VENDORS: Final = (
+    "fake_url",
+    "replicate_api_token",
+    "fal_key",
+    "hf_token",
+    "a1111_url",
+    "comfyui_url",
+    "openai_api_key",
+    "openai_base_url",
+    "compatible_url",
+    "compatible_api_key",
+    "compatible_model",
+    "gemini_api_key",
+    "stability_api_key",
+)
 
 
 class ProviderSettings(Settings):
@@ -15,6 +29,18 @@ class ProviderSettings(Settings):
     provider_names: str | None = Field(None, alias="ATELIER_PROVIDERS")
     concurrency: int = Field(50, alias="ATELIER_WORKER_CONCURRENCY", ge=1, le=10_000)
     fake_url: HttpUrl | None = Field(None, alias="ATELIER_FAKE_URL")
+    openai_api_key: ApiKey | None = Field(None, alias="OPENAI_API_KEY")
+    openai_base_url: HttpUrl | None = Field(None, alias="OPENAI_BASE_URL")
+    compatible_url: HttpUrl | None = Field(None, alias="COMPATIBLE_URL")
+    compatible_api_key: ApiKey | None = Field(None, alias="COMPATIBLE_API_KEY")
+    compatible_model: str | None = Field(None, alias="COMPATIBLE_MODEL")
+    gemini_api_key: ApiKey | None = Field(None, alias="GEMINI_API_KEY")
+    stability_api_key: ApiKey | None = Field(None, alias="STABILITY_API_KEY")
+    replicate_api_token: ApiKey | None = Field(None, alias="REPLICATE_API_TOKEN")
+    fal_key: ApiKey | None = Field(None, alias="FAL_KEY")
+    hf_token: ApiKey | None = Field(None, alias="HF_TOKEN")
+    a1111_url: HttpUrl | None = Field(None, alias="A1111_URL")
+    comfyui_url: HttpUrl | None = Field(None, alias="COMFYUI_URL")
 
     @property
     def providers(self) -> tuple[str, ...] | None:

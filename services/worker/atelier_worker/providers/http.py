@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Any, Final
 
 import aiohttp
@@ -19,7 +20,9 @@ from atelier_worker.ports import Caller, Fault, ProviderError
 
 MAX_BODY: Final = 160 * 2**20  # ten large pictures in base64
 UNKNOWN_BODY: Final = 16 * 2**20  # reserved where the vendor does not say how much comes
+MAX_REFUSAL: Final = 64 * 1024  # bytes of an error's body that are read
 IN_THREAD: Final = 256 * 1024  # bytes from which decoding would hold everybody else up
+LONGEST_WAIT: Final = 3600.0  # seconds: one absurd header must not switch a vendor off
 CONNECT: Final = 10.0  # seconds
 ANSWER: Final = 440.0  # seconds between two bytes: just less than a call may take
 
@@ -75,8 +78,9 @@ def transport_errors() -> Iterator[None]:
         raise error from exc
 
 
-async def read_body(response: httpx.Response, caller: Caller) -> bytes:
-    """The whole body, once there is room for it.
+async def read_body(response: httpx.Response, caller: Caller, *, short: int = 0) -> bytes:
+    """The whole body, once there is room for it. One of at most `short` bytes takes no room: it
+    holds addresses, and what they point at does.
 
     Raises:
         ProviderError: it is larger than any answer may be.
@@ -86,15 +90,32 @@ async def read_body(response: httpx.Response, caller: Caller) -> bytes:
     size = int(announced) if announced.isdigit() else UNKNOWN_BODY
     if size > MAX_BODY:
         raise ProviderError(Fault.BAD_RESPONSE, "The provider's answer is too large.")
-    await caller.receiving(size)
+    told = short == 0 or (announced.isdigit() and size > short)
+    if told:
+        await caller.receiving(size)
     parts: list[bytes] = []
     received = 0
     async for part in response.aiter_bytes():
         received += len(part)
         if received > MAX_BODY:
             raise ProviderError(Fault.BAD_RESPONSE, "The provider's answer is too large.")
+        if not told and received > short:
+            told = True
+            await caller.receiving(UNKNOWN_BODY)
         parts.append(part)
     return b"".join(parts)
+
+
+async def read_refusal(response: httpx.Response) -> bytes:
+    """What is said beside an error status, as far as it matters: the rest is not read."""
+    parts: list[bytes] = []
+    received = 0
+    async for part in response.aiter_bytes():
+        parts.append(part)
+        received += len(part)
+        if received > MAX_REFUSAL:
+            break
+    return b"".join(parts)[:MAX_REFUSAL]
 
 
 async def read_json(body: bytes) -> Any:
@@ -120,12 +141,15 @@ def status_error(response: httpx.Response, detail: str, *, request_id: str | Non
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
-    """Seconds that a `Retry-After` header asks for: a number or a date; None if unreadable."""
+    """Seconds that a `Retry-After` header asks for, an hour at most; None if unreadable.
+
+    It is a number or a date.
+    """
     value = headers.get("retry-after", "").strip()
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        return believable(float(value))
     except ValueError:
         pass
     try:
@@ -134,4 +158,9 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
         return None
     if at.tzinfo is None:
         return None
-    return max(0.0, (at - (now or datetime.now(UTC))).total_seconds())
+    return believable((at - (now or datetime.now(UTC))).total_seconds())
+
+
+def believable(seconds: float) -> float | None:
+    """A wait that a vendor asks for, within reason; None if it is no number."""
+    return min(max(0.0, seconds), LONGEST_WAIT) if isfinite(seconds) else None

@@ -5,11 +5,15 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from typing import Final
 
+from atelier_core.contracts.catalogue import catalogue
 from atelier_core.errors import SettingsError
 from atelier_worker.ports import ImageProvider
+from atelier_worker.providers.compatible import CompatibleProvider
 from atelier_worker.providers.demo import DemoProvider
 from atelier_worker.providers.fake import FakeProvider
 from atelier_worker.providers.fake_http import FakeHttpProvider
+from atelier_worker.providers.openai import OpenAIProvider
+from atelier_worker.providers.replicate import ReplicateProvider
 
 Variables = Mapping[str, str]
 Open = Callable[[Variables], AbstractAsyncContextManager[ImageProvider]]
@@ -36,6 +40,25 @@ async def _fake(variables: Variables) -> AsyncIterator[ImageProvider]:
 VENDORS: Final[Mapping[str, Vendor]] = {
     "demo": Vendor(lambda _: DemoProvider.open()),
     "fake": Vendor(_fake, unasked=False),
+    "openai": Vendor(
+        lambda v: OpenAIProvider.open(
+            v["OPENAI_API_KEY"], url=v.get("OPENAI_BASE_URL"), book=catalogue()
+        ),
+        needs="OPENAI_API_KEY",
+    ),
+    "compatible": Vendor(
+        lambda v: CompatibleProvider.open(
+            v["COMPATIBLE_URL"],
+            key=v.get("COMPATIBLE_API_KEY"),
+            default=v.get("COMPATIBLE_MODEL"),
+            book=catalogue(),
+        ),
+        needs="COMPATIBLE_URL",
+    ),
+    "replicate": Vendor(
+        lambda v: ReplicateProvider.open(v["REPLICATE_API_TOKEN"], book=catalogue()),
+        needs="REPLICATE_API_TOKEN",
+    ),
 }
 
 

@@ -1,0 +1,111 @@
+"""OpenAI Images: one call, up to ten pictures, their bytes in the answer.
+
+https://developers.openai.com/api/reference/resources/images
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from math import sqrt
+from typing import Any, Final, Self
+
+import httpx
+
+from atelier_core.contracts.catalogue import Catalogue, Model
+from atelier_core.domain.values import Money
+from atelier_worker.ports import Answer, Caller, Order
+from atelier_worker.providers.checks import checked_key, checked_url
+from atelier_worker.providers.costs import listed, metered
+from atelier_worker.providers.fitting import (
+    format_of,
+    model_of,
+    nearest_size,
+    quality_of,
+    vendors_name,
+)
+from atelier_worker.providers.http import open_client
+from atelier_worker.providers.images_api import Usage, ask, inline, read_answer
+from atelier_worker.providers.images_errors import request_id
+from atelier_worker.providers.unqueued import Unqueued
+
+URL: Final = "https://api.openai.com/v1"
+STEP: Final = 16  # pixels: both sides are multiples of it
+SLIMMEST: Final = 3  # times as long as wide
+PIXELS: Final = (655_360, 8_294_400)
+
+
+class OpenAIProvider(Unqueued):
+    """An `ImageProvider`. `open` it."""
+
+    name = "openai"
+    local = False
+    concurrency = 20
+
+    def __init__(self, client: httpx.AsyncClient, book: Catalogue) -> None:
+        self._client = client
+        self._book = book
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, key: str, *, book: Catalogue, url: str | None = None
+    ) -> AsyncIterator[Self]:
+        """With the key of an account, at `url` if it is not OpenAI's own.
+
+        Raises:
+            SettingsError: the key or the address cannot be used.
+        """
+        headers = {"authorization": f"Bearer {checked_key(key, name='OPENAI_API_KEY')}"}
+        base = checked_url(url or URL, name="OPENAI_BASE_URL")
+        async with open_client(base, connections=cls.concurrency, headers=headers) as client:
+            yield cls(client, book)
+
+    async def generate(self, order: Order, caller: Caller) -> Answer:
+        model = model_of(self._book, order)
+        response, raw = await ask(
+            self._client, body_of(order, model), caller, call_id=order.call_id
+        )
+        result, found = await read_answer(raw, response)
+        pictures = inline(order, found)
+        return Answer(
+            pictures=pictures,
+            cost=cost_of(model, result.usage, len(pictures)),
+            provider_request_id=request_id(response),
+            http_status=response.status_code,
+            prompt_as_sent=result.revised_prompt,
+        )
+
+
+def body_of(order: Order, model: Model) -> dict[str, Any]:
+    """The request: what the model does not know is left out."""
+    body = {
+        "model": vendors_name(model),
+        "prompt": order.prompt,
+        "n": len(order.indexes),
+        "size": size_of(order, model),
+        "quality": quality_of(order, model),
+        "output_format": format_of(order, model),
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def size_of(order: Order, model: Model) -> str:
+    """The ordered size, or the nearest that the model draws."""
+    if model.capabilities.fixed_sizes:
+        return nearest_size(order, model.capabilities.sizes)
+    width = max(order.width, order.height / SLIMMEST)
+    height = max(order.height, order.width / SLIMMEST)
+    least, most = PIXELS
+    scale = sqrt(min(most, max(least, width * height)) / (width * height))
+    longest = model.capabilities.max_side
+    sides = [min(longest, STEP * round(side * scale / STEP)) for side in (width, height)]
+    while sides[0] * sides[1] > most:
+        sides[sides.index(max(sides))] -= STEP
+    while sides[0] * sides[1] < least or max(sides) > SLIMMEST * min(sides):
+        sides[sides.index(min(sides))] += STEP
+    return f"{sides[0]}x{sides[1]}"
+
+
+def cost_of(model: Model, usage: Usage | None, pictures: int) -> Money:
+    """By the tokens that were used, or the list price if the answer does not tell."""
+    by_tokens = usage and metered(model, text_in=usage.input_tokens, image_out=usage.output_tokens)
+    return by_tokens or listed(model, pictures)
