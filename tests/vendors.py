@@ -1,14 +1,22 @@
 """What the tests of vendors share."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from atelier_core.contracts.catalogue import catalogue
 from atelier_worker.ports import Answer, Order, ProviderError
 from atelier_worker.providers.patience import Pace
+from atelier_worker.providers.replicate import ReplicateProvider
+from fakes import replicate as replicate_fake
+from fakes.kit import listening
+from fakes.replicate import FakeReplicate
+
+Replicate = tuple[ReplicateProvider, FakeReplicate]
 
 QUICK = Pace(first=0.005, pauses=(0.005,))
 
@@ -49,6 +57,18 @@ def order(model: str, *, indexes: tuple[int, ...] = (0,), **changes: Any) -> Ord
         "free": False,
     }
     return Order(**(plain | changes))
+
+
+@asynccontextmanager
+async def replicate(token: str = replicate_fake.TOKEN) -> AsyncIterator[Replicate]:
+    async with (
+        asyncio.timeout(30),
+        listening(FakeReplicate()) as fake,
+        ReplicateProvider.open(
+            token, book=catalogue(), url=f"{fake.url}/v1", pace=QUICK
+        ) as provider,
+    ):
+        yield provider, fake
 
 
 async def failing(call: Awaitable[Answer]) -> ProviderError:

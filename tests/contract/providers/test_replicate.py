@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,9 +11,9 @@ from atelier_core.domain.values import Money
 from atelier_core.errors import SettingsError
 from atelier_worker.ports import Fault
 from atelier_worker.providers.replicate import ReplicateProvider
-from fakes.kit import CUT, HTML, LOST, METADATA, Trouble, listening
-from fakes.replicate import TOKEN, FakeReplicate
-from vendors import QUICK, Listening, failing, order
+from fakes.kit import CUT, HTML, LOST, METADATA, Trouble
+from fakes.replicate import TOKEN
+from vendors import QUICK, Listening, Replicate, failing, order, replicate
 
 pytestmark = pytest.mark.anyio
 
@@ -22,28 +21,13 @@ SCHNELL = "replicate/black-forest-labs/flux-schnell"
 UNKNOWN = Money.unknown()
 
 
-@asynccontextmanager
-async def opened(token: str = TOKEN) -> AsyncIterator[tuple[ReplicateProvider, FakeReplicate]]:
-    async with (
-        asyncio.timeout(30),
-        listening(FakeReplicate()) as fake,
-        ReplicateProvider.open(
-            token, book=catalogue(), url=f"{fake.url}/v1", pace=QUICK
-        ) as provider,
-    ):
-        yield provider, fake
-
-
 @pytest.fixture
-async def both() -> AsyncIterator[tuple[ReplicateProvider, FakeReplicate]]:
-    async with opened() as it:
+async def both() -> AsyncIterator[Replicate]:
+    async with replicate() as it:
         yield it
 
 
-Both = tuple[ReplicateProvider, FakeReplicate]
-
-
-async def test_a_call_is_told_of_followed_and_priced(both: Both) -> None:
+async def test_a_call_is_told_of_followed_and_priced(both: Replicate) -> None:
     provider, fake = both
     caller = Listening()
     answer = await provider.generate(order(SCHNELL, steps=4), caller)
@@ -98,7 +82,7 @@ async def test_a_call_is_told_of_followed_and_priced(both: Both) -> None:
     ],
 )
 async def test_an_order_is_put_in_the_words_of_the_model(
-    both: Both, model: str, changes: dict[str, Any], sent: dict[str, Any]
+    both: Replicate, model: str, changes: dict[str, Any], sent: dict[str, Any]
 ) -> None:
     provider, fake = both
     answer = await provider.generate(order(model, **changes), Listening())
@@ -107,25 +91,25 @@ async def test_an_order_is_put_in_the_words_of_the_model(
     assert ("negative_prompt" in fake.inputs[0]) == ("sdxl" in model)
 
 
-async def test_a_model_without_a_price_is_of_unknown_cost(both: Both) -> None:
+async def test_a_model_without_a_price_is_of_unknown_cost(both: Replicate) -> None:
     answer = await both[0].generate(order("replicate/stability-ai/sdxl"), Listening())
     assert answer.cost == UNKNOWN
 
 
-async def test_a_models_description_is_asked_for_once(both: Both) -> None:
+async def test_a_models_description_is_asked_for_once(both: Replicate) -> None:
     provider, fake = both
     for _ in range(3):
         await provider.generate(order(SCHNELL), Listening())
     assert fake.seen.count("model") == 1
 
 
-async def test_several_pictures_of_one_call(both: Both) -> None:
+async def test_several_pictures_of_one_call(both: Replicate) -> None:
     answer = await both[0].generate(order(SCHNELL, indexes=(2, 5)), Listening())
     assert [(p.index, p.seed) for p in answer.pictures] == [(2, 9), (5, None)]
     assert answer.cost == Money.exactly("0.006")
 
 
-async def test_a_killed_workers_successor_resumes_and_pays_nothing(both: Both) -> None:
+async def test_a_killed_workers_successor_resumes_and_pays_nothing(both: Replicate) -> None:
     provider, fake = both
     fake.holding = True
     caller = Listening()
@@ -155,7 +139,7 @@ async def test_a_killed_workers_successor_resumes_and_pays_nothing(both: Both) -
     ],
 )
 async def test_a_canceled_call_is_billed_as_far_as_is_known(
-    both: Both, state: str, cost: Money
+    both: Replicate, state: str, cost: Money
 ) -> None:
     provider, fake = both
     fake.holding = True
@@ -198,7 +182,12 @@ THROTTLED = {"detail": "Request was throttled. Your rate limit resets in ~30s.",
     ],
 )
 async def test_trouble_at_the_start_has_a_class(  # noqa: PLR0917 - pytest passes by name
-    both: Both, trouble: Trouble, fault: Fault, status: int | None, wait: float | None, paid: int
+    both: Replicate,
+    trouble: Trouble,
+    fault: Fault,
+    status: int | None,
+    wait: float | None,
+    paid: int,
 ) -> None:
     provider, fake = both
     fake.trouble("create", trouble)
@@ -221,7 +210,7 @@ async def test_trouble_at_the_start_has_a_class(  # noqa: PLR0917 - pytest passe
     ],
 )
 async def test_a_model_that_cannot_be_described_costs_nothing(
-    both: Both, trouble: Trouble, fault: Fault
+    both: Replicate, trouble: Trouble, fault: Fault
 ) -> None:
     provider, fake = both
     fake.trouble("model", trouble)
@@ -239,7 +228,7 @@ async def test_a_model_that_cannot_be_described_costs_nothing(
     ],
 )
 async def test_what_is_bought_is_waited_for_through_trouble(
-    both: Both, troubles: tuple[Trouble, ...]
+    both: Replicate, troubles: tuple[Trouble, ...]
 ) -> None:
     provider, fake = both
     fake.trouble("get", *troubles)
@@ -258,7 +247,7 @@ async def test_what_is_bought_is_waited_for_through_trouble(
     ],
 )
 async def test_what_is_given_up_after_it_was_bought_may_have_cost(
-    both: Both, troubles: tuple[Trouble, ...], fault: Fault
+    both: Replicate, troubles: tuple[Trouble, ...], fault: Fault
 ) -> None:
     provider, fake = both
     fake.trouble("get", *troubles)
@@ -291,7 +280,7 @@ async def test_what_is_given_up_after_it_was_bought_may_have_cost(
     ],
 )
 async def test_how_a_call_ends_without_a_picture(
-    both: Both, ends: dict[str, Any], fault: Fault, cost: Money
+    both: Replicate, ends: dict[str, Any], fault: Fault, cost: Money
 ) -> None:
     provider, fake = both
     fake.ends = ends
@@ -301,7 +290,7 @@ async def test_how_a_call_ends_without_a_picture(
     assert len(fake.paid) == 1
 
 
-async def test_a_missing_picture_is_missing_and_the_others_are_kept(both: Both) -> None:
+async def test_a_missing_picture_is_missing_and_the_others_are_kept(both: Replicate) -> None:
     provider, fake = both
     fake.trouble("file", Trouble(status=404))  # its address has expired
     answer = await provider.generate(order(SCHNELL, indexes=(0, 1)), Listening())
@@ -319,7 +308,9 @@ async def test_a_missing_picture_is_missing_and_the_others_are_kept(both: Both) 
         "https://user:pass@93.184.216.34/x.png",
     ],
 )
-async def test_an_answer_cannot_make_us_look_around_the_house(both: Both, address: str) -> None:
+async def test_an_answer_cannot_make_us_look_around_the_house(
+    both: Replicate, address: str
+) -> None:
     provider, fake = both
     fake.ends = {"status": "succeeded", "output": address}
     answer = await provider.generate(order(SCHNELL), Listening())
@@ -327,7 +318,7 @@ async def test_an_answer_cannot_make_us_look_around_the_house(both: Both, addres
     assert not answer.pictures
 
 
-async def test_a_file_that_moves_into_the_house_is_not_followed(both: Both) -> None:
+async def test_a_file_that_moves_into_the_house_is_not_followed(both: Replicate) -> None:
     provider, fake = both
     fake.trouble("file", Trouble(status=302, headers={"location": METADATA}))
     answer = await provider.generate(order(SCHNELL), Listening())
@@ -335,17 +326,17 @@ async def test_a_file_that_moves_into_the_house_is_not_followed(both: Both) -> N
 
 
 async def test_a_wrong_token_is_refused_by_the_vendor_and_an_odd_one_here() -> None:
-    async with opened("r8_wrong") as (provider, _):
+    async with replicate("r8_wrong") as (provider, _):
         error = await failing(provider.generate(order(SCHNELL), Listening()))
     assert (error.fault, error.http_status) == (Fault.AUTH, 401)
     assert "r8_wrong" not in str(error)
     with pytest.raises(SettingsError, match="REPLICATE_API_TOKEN") as caught:
-        async with opened("r8_x\r\nX-Evil: 1"):
+        async with replicate("r8_x\r\nX-Evil: 1"):
             pass
     assert "Evil" not in str(caught.value)
 
 
-async def test_a_model_that_is_not_in_the_catalogue_is_not_asked_for(both: Both) -> None:
+async def test_a_model_that_is_not_in_the_catalogue_is_not_asked_for(both: Replicate) -> None:
     provider, fake = both
     error = await failing(provider.generate(order("replicate/who/knows"), Listening()))
     assert error.fault is Fault.MODEL_UNAVAILABLE
