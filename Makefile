@@ -81,7 +81,7 @@ check-locks: $(VENV)/.dev
 up: ## Start the whole stack with Docker Compose (makes its secrets the first time)
 	@deploy/compose/secrets.sh
 	docker compose up --build --detach --wait
-	@echo "Atelier is running on http://$$(docker compose port frontdoor 8080); its key is in deploy/compose/secrets/api_key"
+	@echo "Atelier is running on http://$$(docker compose port frontdoor 8080); its key is in $${ATELIER_SECRETS:-deploy/compose/secrets}/api_key"
 
 down: ## Stop that stack; everything is kept
 	docker compose down

@@ -19,7 +19,7 @@ class S3:
     secret_key: str
 
 
-def _docker() -> bool:
+def docker_answers() -> bool:
     if shutil.which("docker") is None:
         return False
     try:
@@ -32,7 +32,7 @@ def _docker() -> bool:
 
 @contextmanager
 def _container(what: str, make: Callable[[], Any]) -> Iterator[Any]:
-    if not _docker():
+    if not docker_answers():
         message = f"no {what}: set its ATELIER_TEST_… variable or run Docker"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
     with make() as container:

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Makes the secrets of the compose stack where there are none, and refuses weak ones.
 #
-#   deploy/compose/secrets.sh [FOLDER]        default: deploy/compose/secrets
+#   deploy/compose/secrets.sh        in $ATELIER_SECRETS, by default deploy/compose/secrets
 #
 # Four files are yours to change: api_key and the passwords of the broker, the database and the
 # object store. Everything else in the folder follows from them. An existing secret is never replaced.
 set -euo pipefail
-folder=${1:-$(cd "$(dirname "$0")" && pwd)/secrets}
+folder=${ATELIER_SECRETS:-$(cd "$(dirname "$0")" && pwd)/secrets}
 umask 077
 mkdir -p "$folder"
 chmod 700 "$folder" # this is what keeps others out; containers read single files under a uid of their own

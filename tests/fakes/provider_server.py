@@ -220,24 +220,24 @@ class Vendor:
 
 
 @asynccontextmanager
-async def vendor(*, port: int = 0, **options: Any) -> AsyncIterator[tuple[Vendor, str]]:
-    """The vendor listening on loopback, and its address."""
+async def vendor(
+    *, host: str = "127.0.0.1", port: int = 0, **options: Any
+) -> AsyncIterator[tuple[Vendor, str]]:
+    """The vendor listening on `host`, and its address."""
     state = Vendor(**options)
     runner = web.AppRunner(state.app(), handler_cancellation=True, shutdown_timeout=0.5)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", port, backlog=4096)
+        site = web.TCPSite(runner, host, port, backlog=4096)
         await site.start()
-        host, bound = runner.addresses[0][:2]
-        yield state, f"http://{host}:{bound}"
+        name, bound = runner.addresses[0][:2]
+        yield state, f"http://{name}:{bound}"
     finally:
         await runner.cleanup()
 
 
 async def _serve(options: argparse.Namespace) -> None:
-    async with vendor(
-        port=options.port, delay=options.delay, size=options.size, ledger=options.ledger
-    ) as (_, url):
+    async with vendor(**vars(options)) as (_, url):
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
         await asyncio.Event().wait()
@@ -245,6 +245,7 @@ async def _serve(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--size", type=int, default=64 * 1024)
