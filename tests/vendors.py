@@ -9,14 +9,18 @@ from typing import Any
 import pytest
 
 from atelier_core.contracts.catalogue import catalogue
-from atelier_worker.ports import Answer, Order, ProviderError
+from atelier_worker.ports import Order, ProviderError
+from atelier_worker.providers.fal import FalProvider
 from atelier_worker.providers.patience import Pace
 from atelier_worker.providers.replicate import ReplicateProvider
+from fakes import fal as fal_fake
 from fakes import replicate as replicate_fake
+from fakes.fal import FakeFal
 from fakes.kit import listening
 from fakes.replicate import FakeReplicate
 
 Replicate = tuple[ReplicateProvider, FakeReplicate]
+Fal = tuple[FalProvider, FakeFal]
 
 QUICK = Pace(first=0.005, pauses=(0.005,))
 
@@ -71,7 +75,17 @@ async def replicate(token: str = replicate_fake.TOKEN) -> AsyncIterator[Replicat
         yield provider, fake
 
 
-async def failing(call: Awaitable[Answer]) -> ProviderError:
+@asynccontextmanager
+async def fal(key: str = fal_fake.KEY) -> AsyncIterator[Fal]:
+    async with (
+        asyncio.timeout(30),
+        listening(FakeFal()) as fake,
+        FalProvider.open(key, book=catalogue(), url=fake.url, pace=QUICK) as provider,
+    ):
+        yield provider, fake
+
+
+async def failing(call: Awaitable[Any]) -> ProviderError:
     """The error that `call` raises."""
     with pytest.raises(ProviderError) as caught:
         await call

@@ -152,6 +152,12 @@ SUBJECTS: Mapping[str, Subject] = {
     "demo": Subject(open=None),  # its process is shared: it takes long to start
     "fake": Subject(open=_plain),
     "http": Subject(open=_behind_http),
+    "fal": Subject(
+        open=lambda: only(vendors.fal()),
+        changes={"model": "fal/fal-ai/flux/dev"},
+        several=False,
+        priced=True,
+    ),
     "replicate": Subject(
         open=lambda: only(vendors.replicate()),
         changes={"model": "replicate/stability-ai/sdxl"},

@@ -51,7 +51,7 @@ class Pace:
             except ProviderError as exc:
                 broken = broken + 1 if exc.http_status == 500 else 0  # noqa: PLR2004 - a status
                 if exc.fault not in AGAIN or broken >= BROKEN:
-                    raise _final(exc) from exc
+                    raise last_word(exc) from exc
                 await asyncio.sleep(max(next(pauses), min(exc.retry_after or 0.0, LONGEST)))
 
 
@@ -64,7 +64,8 @@ def fraction_in(log: str) -> float | None:
     return min(int(found[-1]), 100) / 100 if found else None
 
 
-def _final(error: ProviderError) -> ProviderError:
+def last_word(error: ProviderError) -> ProviderError:
+    """`error` as the end of a call that was submitted: not to be tried again, and perhaps paid."""
     waiting = error.fault in AGAIN or error.fault is Fault.MODEL_UNAVAILABLE
     return ProviderError(
         Fault.BAD_RESPONSE if waiting else error.fault,

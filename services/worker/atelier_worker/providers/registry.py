@@ -12,6 +12,7 @@ from atelier_worker.providers.compatible import CompatibleProvider
 from atelier_worker.providers.demo import DemoProvider
 from atelier_worker.providers.fake import FakeProvider
 from atelier_worker.providers.fake_http import FakeHttpProvider
+from atelier_worker.providers.fal import FalProvider
 from atelier_worker.providers.openai import OpenAIProvider
 from atelier_worker.providers.replicate import ReplicateProvider
 
@@ -58,6 +59,10 @@ VENDORS: Final[Mapping[str, Vendor]] = {
     "replicate": Vendor(
         lambda v: ReplicateProvider.open(v["REPLICATE_API_TOKEN"], book=catalogue()),
         needs="REPLICATE_API_TOKEN",
+    ),
+    "fal": Vendor(
+        lambda v: FalProvider.open(v["FAL_KEY"], book=catalogue()),
+        needs="FAL_KEY",
     ),
 }
 
