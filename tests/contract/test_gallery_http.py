@@ -115,6 +115,16 @@ async def test_a_just_accepted_job_is_waited_for(gallery: Running) -> None:
     assert asking.result().status_code == 200
 
 
+async def test_an_image_that_is_just_being_saved_is_waited_for(gallery: Running) -> None:
+    job = accepted()
+    image = picture(job)
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(gallery.http.get(f"/v1/images/{image.id}"))
+        await asyncio.sleep(0.05)
+        await gallery.bus.publish(ended(job, image, calls=(call("a"),)))
+    assert asking.result().status_code == 200
+
+
 async def test_a_long_poll_answers_with_the_next_version(gallery: Running) -> None:
     job = accepted()
     await gallery.bus.publish(requested(job))

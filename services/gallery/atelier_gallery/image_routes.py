@@ -1,6 +1,8 @@
 """Images: found, shown, downloaded, put away."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -8,7 +10,7 @@ from starlette.responses import Response
 
 from atelier_core.contracts.problems import Code, not_found
 from atelier_core.domain.image import Image
-from atelier_core.domain.values import is_id
+from atelier_core.domain.values import is_id, now
 from atelier_core.http.app import new_router
 from atelier_core.http.auth import Owner
 from atelier_core.http.body import read_nothing
@@ -17,16 +19,28 @@ from atelier_gallery.answers import json_answer, list_answer
 from atelier_gallery.library import Library
 from atelier_gallery.lists import CommonParameters, ImageList, image_filter
 from atelier_gallery.ports import ImageFilter, ImageStore
+from atelier_gallery.topics import is_young
+
+MAY_BE_NEW = timedelta(days=1)  # an image's id holds the time of its job
+LOOKS, BETWEEN = 4, 0.1  # seconds
 
 
 def found_in(images: ImageStore) -> Callable[..., Awaitable[Image]]:
-    """A dependency: the image that the path names."""
+    """A dependency: the image that the path names.
+
+    A job's end is saved a moment before its images are, so one that may be new is looked for again.
+    """
 
     async def find(image_id: str, owner: Owner) -> Image:
-        image = await images.get(image_id, owner=owner) if is_id(image_id) else None
-        if image is None:
-            raise not_found("There is no such image")
-        return image
+        if is_id(image_id):
+            looks = LOOKS if is_young(image_id, now=now(), limit=MAY_BE_NEW) else 1
+            for look in range(looks):
+                if look:
+                    await asyncio.sleep(BETWEEN)
+                image = await images.get(image_id, owner=owner)
+                if image is not None:
+                    return image
+        raise not_found("There is no such image")
 
     return find
 
