@@ -12,6 +12,9 @@ import httpx
 import pytest
 
 import atelier_worker.providers as package
+import fakes.gemini
+import fakes.openai
+import fakes.stability
 import vendors
 from atelier_core.contracts.catalogue import catalogue
 from atelier_core.domain.media import inspect
@@ -22,12 +25,16 @@ from atelier_worker.providers.compatible import CompatibleProvider
 from atelier_worker.providers.demo import DemoProvider
 from atelier_worker.providers.fake import FakeProvider
 from atelier_worker.providers.fake_http import FakeHttpProvider
+from atelier_worker.providers.gemini import GeminiProvider
 from atelier_worker.providers.http import open_client, retry_after
 from atelier_worker.providers.openai import OpenAIProvider
 from atelier_worker.providers.registry import chosen, open_providers
+from atelier_worker.providers.stability import StabilityProvider
+from fakes.gemini import FakeGemini
 from fakes.kit import listening
-from fakes.openai import KEY, FakeCompatible, FakeOpenAI
+from fakes.openai import FakeCompatible, FakeOpenAI
 from fakes.provider_server import Vendor, vendor
+from fakes.stability import FakeStability
 
 pytestmark = pytest.mark.anyio
 
@@ -108,7 +115,7 @@ async def _behind_http() -> AsyncIterator[ImageProvider]:
 async def _openai() -> AsyncIterator[ImageProvider]:
     async with (
         listening(FakeOpenAI()) as vendor,
-        OpenAIProvider.open(KEY, url=f"{vendor.url}/v1", book=catalogue()) as provider,
+        OpenAIProvider.open(fakes.openai.KEY, url=f"{vendor.url}/v1", book=catalogue()) as provider,
     ):
         yield provider
 
@@ -127,6 +134,24 @@ async def only(
     both: AbstractAsyncContextManager[tuple[ImageProvider, object]],
 ) -> AsyncIterator[ImageProvider]:
     async with both as (provider, _):
+        yield provider
+
+
+@asynccontextmanager
+async def _gemini() -> AsyncIterator[ImageProvider]:
+    async with (
+        listening(FakeGemini()) as vendor,
+        GeminiProvider.open(fakes.gemini.KEY, url=vendor.url, book=catalogue()) as provider,
+    ):
+        yield provider
+
+
+@asynccontextmanager
+async def _stability() -> AsyncIterator[ImageProvider]:
+    async with (
+        listening(FakeStability()) as vendor,
+        StabilityProvider.open(fakes.stability.KEY, url=vendor.url, book=catalogue()) as provider,
+    ):
         yield provider
 
 
@@ -168,6 +193,17 @@ SUBJECTS: Mapping[str, Subject] = {
         open=_openai,
         changes={"model": "openai/gpt-image-2", "width": 1024, "height": 1024},
         seeds=False,
+    ),
+    "gemini": Subject(
+        open=_gemini,
+        changes={"model": "gemini/gemini-3-pro-image", "width": 1376, "height": 768},
+        several=False,
+        seeds=False,
+    ),
+    "stability": Subject(
+        open=_stability,
+        changes={"model": "stability/sd3.5-large", "width": 1216, "height": 832},
+        several=False,
     ),
     "compatible": Subject(
         open=_compatible, changes={"model": "compatible/sdxl"}, seeds=False, priced=False

@@ -74,7 +74,7 @@ def refused(response: httpx.Response, raw: bytes) -> ProviderError:
         )
     sentence = _sentence(refusal, status)
     error = status_error(response, sentence, request_id=named)
-    fault = _by_code(refusal) or (Fault.BAD_RESPONSE if response.is_success else error.fault)
+    fault = _by_code(refusal) or error.fault
     if fault is Fault.INVALID_REQUEST:
         wrong = RefusedError(fault, sentence, http_status=status, provider_request_id=named)
         wrong.parameter = _parameter(refusal)

@@ -13,8 +13,10 @@ from atelier_worker.providers.demo import DemoProvider
 from atelier_worker.providers.fake import FakeProvider
 from atelier_worker.providers.fake_http import FakeHttpProvider
 from atelier_worker.providers.fal import FalProvider
+from atelier_worker.providers.gemini import GeminiProvider
 from atelier_worker.providers.openai import OpenAIProvider
 from atelier_worker.providers.replicate import ReplicateProvider
+from atelier_worker.providers.stability import StabilityProvider
 
 Variables = Mapping[str, str]
 Open = Callable[[Variables], AbstractAsyncContextManager[ImageProvider]]
@@ -55,6 +57,14 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             book=catalogue(),
         ),
         needs="COMPATIBLE_URL",
+    ),
+    "gemini": Vendor(
+        lambda v: GeminiProvider.open(v["GEMINI_API_KEY"], book=catalogue()),
+        needs="GEMINI_API_KEY",
+    ),
+    "stability": Vendor(
+        lambda v: StabilityProvider.open(v["STABILITY_API_KEY"], book=catalogue()),
+        needs="STABILITY_API_KEY",
     ),
     "replicate": Vendor(
         lambda v: ReplicateProvider.open(v["REPLICATE_API_TOKEN"], book=catalogue()),
