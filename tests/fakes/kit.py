@@ -18,7 +18,8 @@ METADATA = "http://169.254.169.254/latest/meta-data/"
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """What happens instead of the right answer: another one, `huge`, dripped, or the line is cut.
+    """What happens instead of the right answer: another one, `huge`, dripped, or the line is cut
+    before it or, `half`, in the middle of it.
 
     `late` does it after the right thing was done (and charged).
     """
@@ -29,6 +30,7 @@ class Trouble:
     huge: bool = False
     drip: bool = False
     cut: bool = False
+    half: bool = False
     late: bool = False
 
 
@@ -104,6 +106,13 @@ async def _happens(trouble: Trouble, request: web.Request) -> web.StreamResponse
         assert request.transport
         request.transport.abort()
         return web.Response()
+    if trouble.half:
+        response = web.StreamResponse(headers={"content-length": "100000"})
+        await response.prepare(request)
+        await response.write(bytes(50_000))
+        assert request.transport
+        request.transport.close()
+        return response
     if trouble.huge or trouble.drip:
         response = web.StreamResponse(
             status=trouble.status, headers={"content-type": "application/json"}

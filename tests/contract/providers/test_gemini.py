@@ -164,6 +164,7 @@ async def test_what_a_blocked_prompt_costs_is_unknown_unless_it_is_said(
         (HTML, Fault.BAD_RESPONSE, "cannot be read"),
         (Trouble(huge=True), Fault.BAD_RESPONSE, "too large"),
         (CUT, Fault.TRANSPORT, "broke"),
+        (Trouble(half=True, late=True), Fault.TRANSPORT, "broke"),
         (LOST, Fault.TRANSPORT, "broke"),
     ],
 )

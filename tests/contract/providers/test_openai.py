@@ -118,6 +118,7 @@ async def test_tokens_decide_the_cost(provider: OpenAIProvider, vendor: FakeOpen
         (Trouble(body={"data": [{"b64_json": "%%%"}]}), Fault.BAD_RESPONSE, "not base64"),
         (Trouble(body={"data": [{"b64_json": "é"}]}), Fault.BAD_RESPONSE, "not base64"),
         (CUT, Fault.TRANSPORT, "broke"),
+        (Trouble(half=True, late=True), Fault.TRANSPORT, "broke"),
         (LOST, Fault.TRANSPORT, "broke"),
     ],
 )
@@ -135,7 +136,7 @@ async def test_trouble_has_a_class_and_tells_no_secret(
     assert detail in error.detail
     assert KEY not in repr(error) + str(error)
     assert "red fox" not in str(error)
-    assert error.http_status == (None if scripted.cut else scripted.status)
+    assert error.http_status == (None if scripted.cut or scripted.half else scripted.status)
     if "x-request-id" in scripted.headers:
         assert error.provider_request_id == "req_9"
     assert len(vendor.paid) == scripted.late

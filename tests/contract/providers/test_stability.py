@@ -141,6 +141,7 @@ PROMPTED = "prompt: a red fox is not allowed"
         (HTML, Fault.BAD_RESPONSE, "200"),
         (Trouble(huge=True), Fault.BAD_RESPONSE, "too large"),
         (CUT, Fault.TRANSPORT, "broke"),
+        (Trouble(half=True, late=True), Fault.TRANSPORT, "broke"),
         (LOST, Fault.TRANSPORT, "broke"),
     ],
 )
@@ -179,6 +180,16 @@ async def test_bytes_are_announced_before_they_are_read(provider: StabilityProvi
     caller = Listening()
     answer = await provider.generate(order(CORE), caller)
     assert caller.received == [len(answer.pictures[0].data)]
+
+
+@pytest.mark.parametrize("data", [b"", b"<html>", b"\x89PNG\r\n\x1a\n" + bytes(100)])
+async def test_whatever_calls_itself_a_picture_is_left_to_who_looks_at_it(
+    provider: StabilityProvider, vendor: FakeStability, data: bytes
+) -> None:
+    vendor.data = data
+    answer = await provider.generate(order(CORE), Listening())
+    assert [picture.data for picture in answer.pictures] == [data]
+    assert answer.cost == Money.exactly("0.03"), "it was bought"
 
 
 async def test_a_key_that_cannot_be_sent_is_a_wrong_setting() -> None:
