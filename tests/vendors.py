@@ -11,14 +11,18 @@ import pytest
 from atelier_core.contracts.catalogue import catalogue
 from atelier_worker.ports import Order, ProviderError
 from atelier_worker.providers.fal import FalProvider
+from atelier_worker.providers.huggingface import HuggingFaceProvider
 from atelier_worker.providers.patience import Pace
 from atelier_worker.providers.replicate import ReplicateProvider
 from fakes import fal as fal_fake
+from fakes import huggingface as huggingface_fake
 from fakes import replicate as replicate_fake
 from fakes.fal import FakeFal
+from fakes.huggingface import FakeHuggingFace
 from fakes.kit import listening
 from fakes.replicate import FakeReplicate
 
+HuggingFace = tuple[HuggingFaceProvider, FakeHuggingFace]
 Replicate = tuple[ReplicateProvider, FakeReplicate]
 Fal = tuple[FalProvider, FakeFal]
 
@@ -81,6 +85,18 @@ async def fal(key: str = fal_fake.KEY) -> AsyncIterator[Fal]:
         asyncio.timeout(30),
         listening(FakeFal()) as fake,
         FalProvider.open(key, book=catalogue(), url=fake.url, pace=QUICK) as provider,
+    ):
+        yield provider, fake
+
+
+@asynccontextmanager
+async def huggingface(key: str = huggingface_fake.TOKEN) -> AsyncIterator[HuggingFace]:
+    async with (
+        asyncio.timeout(30),
+        listening(FakeHuggingFace()) as fake,
+        HuggingFaceProvider.open(
+            key, book=catalogue(), url=fake.url, hub=fake.url, pauses=QUICK.pauses
+        ) as provider,
     ):
         yield provider, fake
 

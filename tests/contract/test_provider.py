@@ -183,6 +183,12 @@ SUBJECTS: Mapping[str, Subject] = {
         several=False,
         priced=True,
     ),
+    "huggingface": Subject(
+        open=lambda: only(vendors.huggingface()),
+        changes={"model": "huggingface/black-forest-labs/FLUX.1-dev"},
+        several=False,
+        priced=False,
+    ),
     "replicate": Subject(
         open=lambda: only(vendors.replicate()),
         changes={"model": "replicate/stability-ai/sdxl"},

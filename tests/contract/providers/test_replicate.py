@@ -205,6 +205,7 @@ async def test_trouble_at_the_start_has_a_class(  # noqa: PLR0917 - pytest passe
     [
         (Trouble(status=404), Fault.MODEL_UNAVAILABLE),
         (Trouble(status=429), Fault.RATE_LIMITED),
+        (Trouble(status=504), Fault.OVERLOADED),
         (Trouble(body={"latest_version": None}), Fault.BAD_RESPONSE),
         (Trouble(body={"latest_version": {"id": "x", "openapi_schema": []}}), Fault.BAD_RESPONSE),
     ],
@@ -214,7 +215,8 @@ async def test_a_model_that_cannot_be_described_costs_nothing(
 ) -> None:
     provider, fake = both
     fake.trouble("model", trouble)
-    assert (await failing(provider.generate(order(SCHNELL), Listening()))).fault is fault
+    error = await failing(provider.generate(order(SCHNELL), Listening()))
+    assert (error.fault, error.cost) == (fault, Money.exactly("0"))
     assert fake.paid == []
 
 

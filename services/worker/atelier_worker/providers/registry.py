@@ -14,6 +14,7 @@ from atelier_worker.providers.fake import FakeProvider
 from atelier_worker.providers.fake_http import FakeHttpProvider
 from atelier_worker.providers.fal import FalProvider
 from atelier_worker.providers.gemini import GeminiProvider
+from atelier_worker.providers.huggingface import HuggingFaceProvider
 from atelier_worker.providers.openai import OpenAIProvider
 from atelier_worker.providers.replicate import ReplicateProvider
 from atelier_worker.providers.stability import StabilityProvider
@@ -73,6 +74,10 @@ VENDORS: Final[Mapping[str, Vendor]] = {
     "fal": Vendor(
         lambda v: FalProvider.open(v["FAL_KEY"], book=catalogue()),
         needs="FAL_KEY",
+    ),
+    "huggingface": Vendor(
+        lambda v: HuggingFaceProvider.open(v["HF_TOKEN"], book=catalogue()),
+        needs="HF_TOKEN",
     ),
 }
 

@@ -146,7 +146,7 @@ class ReplicateProvider:
     async def _describe(self, name: str) -> Described:
         known = self._known.get(name)
         if known is None or known.until < time.monotonic():
-            found = await self._talk.ask(Described, "GET", f"/models/{name}")
+            found = await self._talk.learn(Described, f"/models/{name}")
             known = self._known[name] = _Known(found, time.monotonic() + FRESH)
         return known.model
 

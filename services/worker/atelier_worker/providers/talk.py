@@ -6,7 +6,8 @@ from typing import Any, Final, TypeVar
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from atelier_worker.ports import Fault, ProviderError
+from atelier_core.domain.values import Money
+from atelier_worker.ports import UNANSWERED, Fault, ProviderError
 from atelier_worker.providers.http import transport_errors
 
 MAX_TALK: Final = 8 * 2**20  # logs and graphs are in there
@@ -47,6 +48,24 @@ class Talk:
         except ValidationError as exc:
             detail, status = "The provider's answer cannot be read.", response.status_code
             raise ProviderError(Fault.BAD_RESPONSE, detail, http_status=status) from exc
+
+    async def learn(self, kind: type[_T], path: str) -> _T:
+        """As `ask`, of what must be known before a call is made.
+
+        Raises:
+            ProviderError: as `ask`, but none that leaves open whether something was bought.
+        """
+        try:
+            return await self.ask(kind, "GET", path)
+        except ProviderError as exc:
+            raise ProviderError(
+                Fault.OVERLOADED if exc.fault in UNANSWERED else exc.fault,
+                exc.detail,
+                http_status=exc.http_status,
+                retry_after=exc.retry_after,
+                provider_request_id=exc.provider_request_id,
+                cost=Money.exactly("0"),
+            ) from exc
 
 
 async def read_up_to(response: httpx.Response, limit: int) -> bytes:
