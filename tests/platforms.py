@@ -16,6 +16,8 @@ from uuid import uuid4
 
 import httpx
 
+from servers import S3, management_url
+
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 READY_WITHIN = 45.0
@@ -148,16 +150,13 @@ class Servers:
 
 
 @contextmanager
-def corner(amqp_url: str, mongo_url: str, s3: "object") -> Iterator[Servers]:
+def corner(amqp_url: str, mongo_url: str, s3: S3) -> Iterator[Servers]:
     """A vhost, a database and a bucket nobody else uses."""
     name = f"atelier-{uuid4().hex[:8]}"
     parts = urlsplit(amqp_url)
-    management = os.environ.get(
-        "ATELIER_TEST_AMQP_API", f"http://{parts.hostname}:{(parts.port or 5672) + 10000}"
-    )
     user = parts.username or "guest"
     auth = (user, parts.password or "guest")
-    with httpx.Client(base_url=management, auth=auth, timeout=10) as admin:
+    with httpx.Client(base_url=management_url(amqp_url), auth=auth, timeout=10) as admin:
         admin.put(f"/api/vhosts/{name}").raise_for_status()
         admin.put(
             f"/api/permissions/{name}/{user}",

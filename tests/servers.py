@@ -1,10 +1,12 @@
 """Real servers for tests: from a variable, else a container, else skipped; in CI a failure."""
 
 import os
+import re
 import shutil
+import socket
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,12 +33,37 @@ def docker_answers() -> bool:
 
 
 @contextmanager
-def _container(what: str, make: Callable[[], Any]) -> Iterator[Any]:
+def _container(image: str, *, ports: Mapping[int, int | None], **options: Any) -> Iterator[Any]:
+    """The official `image`, once it says so; `ports` maps the container's to the host's or any."""
     if not docker_answers():
-        message = f"no {what}: set its ATELIER_TEST_… variable or run Docker"
+        message = f"no {image}: set its ATELIER_TEST_… variable or run Docker"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
-    with make() as container:
+    from testcontainers.core.container import DockerContainer
+    from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+
+    ready = LogMessageWaitStrategy(re.compile(options.pop("ready"), re.IGNORECASE))
+    container = DockerContainer(image, **options).waiting_for(ready.with_startup_timeout(120))
+    for inside, outside in ports.items():
+        container.with_bind_ports(inside, outside)
+    with container:
         yield container
+
+
+def management_url(amqp_url: str) -> str:
+    """The management API of the broker at `amqp_url`: where nothing else is said, 10,000 above."""
+    parts = urlsplit(amqp_url)
+    default = f"http://{parts.hostname}:{(parts.port or 5672) + 10_000}"
+    return os.environ.get("ATELIER_TEST_AMQP_API") or default
+
+
+def _two_ports() -> tuple[int, int]:
+    """Two free ones, 10,000 apart."""
+    while True:
+        with socket.socket() as one, socket.socket() as other, suppress(OSError, OverflowError):
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+            other.bind(("127.0.0.1", port + 10_000))
+            return port, port + 10_000
 
 
 @pytest.fixture(scope="session")
@@ -44,15 +71,13 @@ def amqp_url() -> Iterator[str]:
     if url := os.environ.get("ATELIER_TEST_AMQP_URL"):
         yield url
         return
-
-    def make() -> Any:
-        from testcontainers.rabbitmq import RabbitMqContainer
-
-        return RabbitMqContainer("rabbitmq:4-management")
-
-    with _container("RabbitMQ", make) as rabbit:
-        host, port = rabbit.get_container_host_ip(), rabbit.get_exposed_port(5672)
-        yield f"amqp://guest:guest@{host}:{port}/"
+    port, management = _two_ports()
+    with _container(
+        "rabbitmq:4-management",
+        ports={5672: port, 15672: management},
+        ready="server startup complete",
+    ) as rabbit:
+        yield f"amqp://guest:guest@{rabbit.get_container_host_ip()}:{port}/"
 
 
 @pytest.fixture(scope="session")
@@ -60,14 +85,8 @@ def mongo_url() -> Iterator[str]:
     if url := os.environ.get("ATELIER_TEST_MONGO_URL"):
         yield url
         return
-
-    def make() -> Any:
-        from testcontainers.mongodb import MongoDbContainer
-
-        return MongoDbContainer("mongo:8")
-
-    with _container("MongoDB", make) as mongo:
-        yield mongo.get_connection_url()
+    with _container("mongo:8", ports={27017: None}, ready="waiting for connections") as mongo:
+        yield f"mongodb://{mongo.get_container_host_ip()}:{mongo.get_exposed_port(27017)}/"
 
 
 @pytest.fixture(scope="session")
@@ -80,12 +99,11 @@ def s3() -> Iterator[S3]:
             os.environ["ATELIER_TEST_S3_SECRET_KEY"],
         )
         return
-
-    def make() -> Any:
-        from testcontainers.minio import MinioContainer
-
-        return MinioContainer("minio/minio:RELEASE.2025-09-07T16-13-09Z")
-
-    with _container("MinIO", make) as minio:
-        config = minio.get_config()
-        yield S3(f"http://{config['endpoint']}", config["access_key"], config["secret_key"])
+    with _container(
+        "minio/minio:RELEASE.2025-09-07T16-13-09Z",
+        ports={9000: None},
+        command=["server", "/data"],
+        ready=r"api: http",
+    ) as minio:
+        host, port = minio.get_container_host_ip(), minio.get_exposed_port(9000)
+        yield S3(f"http://{host}:{port}", "minioadmin", "minioadmin")

@@ -25,6 +25,7 @@ from bus_harness import (
     subscription,
 )
 from rabbit_harness import Management, Proxy, names, proxied
+from servers import management_url
 
 pytestmark = [pytest.mark.anyio, pytest.mark.external, pytest.mark.timeout(60)]
 
@@ -56,9 +57,9 @@ async def admin(server: str) -> AsyncIterator[AbstractChannel]:
 
 
 def management(server: str) -> Management:
-    is_4 = server == os.environ.get("ATELIER_TEST_AMQP4_URL")
-    name = "ATELIER_TEST_AMQP4_API" if is_4 else "ATELIER_TEST_AMQP_API"
-    return Management(os.environ.get(name) or pytest.skip(f"{name} is not set"))
+    if server == os.environ.get("ATELIER_TEST_AMQP4_URL"):
+        return Management(os.environ["ATELIER_TEST_AMQP4_API"])
+    return Management(management_url(server))
 
 
 def opened(url: str, prefix: str):
