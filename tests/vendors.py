@@ -10,6 +10,7 @@ import pytest
 
 from atelier_core.contracts.catalogue import catalogue
 from atelier_worker.ports import Order, ProviderError
+from atelier_worker.providers.a1111 import A1111Provider
 from atelier_worker.providers.fal import FalProvider
 from atelier_worker.providers.huggingface import HuggingFaceProvider
 from atelier_worker.providers.patience import Pace
@@ -17,12 +18,14 @@ from atelier_worker.providers.replicate import ReplicateProvider
 from fakes import fal as fal_fake
 from fakes import huggingface as huggingface_fake
 from fakes import replicate as replicate_fake
+from fakes.a1111 import FakeA1111
 from fakes.fal import FakeFal
 from fakes.huggingface import FakeHuggingFace
 from fakes.kit import listening
 from fakes.replicate import FakeReplicate
 
 HuggingFace = tuple[HuggingFaceProvider, FakeHuggingFace]
+A1111 = tuple[A1111Provider, FakeA1111]
 Replicate = tuple[ReplicateProvider, FakeReplicate]
 Fal = tuple[FalProvider, FakeFal]
 
@@ -97,6 +100,16 @@ async def huggingface(key: str = huggingface_fake.TOKEN) -> AsyncIterator[Huggin
         HuggingFaceProvider.open(
             key, book=catalogue(), url=fake.url, hub=fake.url, pauses=QUICK.pauses
         ) as provider,
+    ):
+        yield provider, fake
+
+
+@asynccontextmanager
+async def a1111() -> AsyncIterator[A1111]:
+    async with (
+        asyncio.timeout(30),
+        listening(FakeA1111()) as fake,
+        A1111Provider.open(fake.url, book=catalogue(), pace=QUICK) as provider,
     ):
         yield provider, fake
 

@@ -189,6 +189,12 @@ SUBJECTS: Mapping[str, Subject] = {
         several=False,
         priced=False,
     ),
+    "a1111": Subject(
+        open=lambda: only(vendors.a1111()),
+        changes={"model": "a1111/default"},
+        several=False,
+        priced=True,
+    ),
     "replicate": Subject(
         open=lambda: only(vendors.replicate()),
         changes={"model": "replicate/stability-ai/sdxl"},

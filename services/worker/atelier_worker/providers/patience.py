@@ -1,14 +1,18 @@
 """What vendors with a queue share: what they work on is bought, so trouble is waited out."""
 
 import asyncio
+import logging
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from atelier_core.domain.values import Money
 from atelier_worker.ports import AGAIN, Fault, ProviderError
+
+log = logging.getLogger(__name__)
 
 SLOWEST: Final = 3.0  # seconds between two looks
 LONGEST: Final = 60.0  # seconds a vendor's `Retry-After` is obeyed for a look
@@ -56,6 +60,19 @@ class Pace:
 
 
 USUAL: Final = Pace()
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do `work`, which may fail without harm, for as long as the body lasts."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("progress is not known", extra={"error": str(error)})
 
 
 def fraction_in(log: str) -> float | None:

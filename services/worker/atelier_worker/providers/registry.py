@@ -8,6 +8,7 @@ from typing import Final
 from atelier_core.contracts.catalogue import catalogue
 from atelier_core.errors import SettingsError
 from atelier_worker.ports import ImageProvider
+from atelier_worker.providers.a1111 import A1111Provider
 from atelier_worker.providers.compatible import CompatibleProvider
 from atelier_worker.providers.demo import DemoProvider
 from atelier_worker.providers.fake import FakeProvider
@@ -78,6 +79,10 @@ VENDORS: Final[Mapping[str, Vendor]] = {
     "huggingface": Vendor(
         lambda v: HuggingFaceProvider.open(v["HF_TOKEN"], book=catalogue()),
         needs="HF_TOKEN",
+    ),
+    "a1111": Vendor(
+        lambda v: A1111Provider.open(v["A1111_URL"], book=catalogue()),
+        needs="A1111_URL",
     ),
 }
 
