@@ -1,6 +1,5 @@
-"""Secrets are made once, kept, and refused when they look like a default. Needs no Docker."""
+"""Secrets are made once, kept, and refused when they look like a default."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from compose_stack import SECRETS
 from platforms import ROOT, clean_environment
+from servers import docker_answers
 
 
 def make(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -65,8 +65,8 @@ def test_they_are_not_in_git() -> None:
 
 
 def test_without_them_nothing_starts(tmp_path: Path) -> None:
-    if shutil.which("docker") is None:
-        pytest.skip("docker is not installed")
+    if not docker_answers():
+        pytest.skip("Docker does not answer")
     env = {**clean_environment(), "ATELIER_SECRETS": str(tmp_path)}
     done = subprocess.run(
         ["docker", "compose", "config", "--quiet"],
