@@ -94,10 +94,12 @@ def batch(
 ) -> int:
     """Draw many prompts, all or none accepted. Prints the batch's id."""
     parameters = picture.parameters()
-    entries = read_entries(file, sys.stdin.buffer, jsonl=jsonl)
-    if dry_run:
-        return _plan(session, session.client.dry_run(entries, **parameters))
-    accepted = session.client.batch(entries, idempotency_key=idempotency_key, **parameters)
+    source = read_entries(file, sys.stdin.buffer, jsonl=jsonl)
+    prompts = source.entries
+    with source.named():
+        if dry_run:
+            return _plan(session, session.client.dry_run(prompts, **parameters))
+        accepted = session.client.batch(prompts, idempotency_key=idempotency_key, **parameters)
     if watch or output:
         ids = [accepted.id]
         return _stay(session, ids, expect=accepted.size, envelopes=watch, output=output)

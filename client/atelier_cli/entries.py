@@ -1,14 +1,47 @@
 """Prompts from files and pipes."""
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from atelier_cli.failures import InputError
-from atelier_client import Entry
+from atelier_client import ApiError, Entry
 
 _LARGEST = 16 * 1024 * 1024  # bytes: four times what a batch may be, and no /dev/zero fills memory
 _KINDS = {".txt": False, ".jsonl": True, ".ndjson": True}
+_PLACE = re.compile(r"/prompts/(\d+)(?:/([^:\s]*))?(?=:|$)")  # of an entry, or of a field in it
+
+
+@dataclass(frozen=True)
+class Entries:
+    """What a file holds, and the number of the line that each entry stands on."""
+
+    shown: str
+    entries: tuple[Entry, ...]
+    lines: tuple[int, ...]
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Inside, a refusal of the server names lines of the file instead of `/prompts/…`."""
+        try:
+            yield
+        except ApiError as refusal:
+            refusal.detail = _PLACE.sub(self._line, refusal.detail, count=1)
+            refusal.errors = tuple(
+                {**error, "pointer": _PLACE.sub(self._line, str(error.get("pointer", "")))}
+                for error in refusal.errors
+            )
+            raise
+
+    def _line(self, place: re.Match[str]) -> str:
+        index, field = int(place[1]), place[2]
+        if index >= len(self.lines):
+            return place[0]
+        return f"{self.shown}, line {self.lines[index]}" + (f": {field}" if field else "")
 
 
 def read_prompt(argument: str, stdin: BinaryIO) -> str:
@@ -18,7 +51,7 @@ def read_prompt(argument: str, stdin: BinaryIO) -> str:
     return _text("standard input", stdin.read(_LARGEST + 1)).rstrip("\r\n")
 
 
-def read_entries(name: str, stdin: BinaryIO, *, jsonl: bool) -> list[Entry]:
+def read_entries(name: str, stdin: BinaryIO, *, jsonl: bool) -> Entries:
     """The entries of a file, or of `-`; raises InputError naming file and line.
 
     A line of a .txt file is a prompt; a line of a .jsonl file is a JSON text or object. Empty
@@ -35,15 +68,14 @@ def read_entries(name: str, stdin: BinaryIO, *, jsonl: bool) -> list[Entry]:
         except OSError as exc:
             raise InputError(f"{name} cannot be read: {exc.strerror}.") from exc
     lines = _text(shown, raw).split("\n")
-    numbered = [(number, line.strip("\r")) for number, line in enumerate(lines, 1)]
-    entries: list[Entry] = [
-        _entry(f"{shown}, line {number}", line) if jsonl else line
-        for number, line in numbered
-        if line.strip()
-    ]
-    if not entries:
+    numbered = [(n, line.strip("\r")) for n, line in enumerate(lines, 1) if line.strip()]
+    if not numbered:
         raise InputError(f"{shown} holds no prompt.")
-    return entries
+    return Entries(
+        shown,
+        tuple(_entry(f"{shown}, line {n}", line) if jsonl else line for n, line in numbered),
+        tuple(n for n, _ in numbered),
+    )
 
 
 def _as_json_lines(path: Path) -> bool:

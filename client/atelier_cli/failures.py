@@ -6,6 +6,8 @@ from typing import Any
 from atelier_cli.text import printable
 from atelier_client import ApiError, Unreachable
 
+_NO_KEY = "The server wants a valid key: --api-key or ATELIER_API_KEY"
+
 
 class Exit(IntEnum):
     """What a script can tell from the status."""
@@ -53,7 +55,8 @@ def sentence(failure: Exception) -> str:
     if isinstance(failure, ApiError):
         about = failure.code + (f", request {failure.request_id}" if failure.request_id else "")
         places = [f"\n  {printable(_place(e))}" for e in failure.errors if _news(e, failure)]
-        detail = failure.detail.rstrip(".")
+        known = failure.code == "unauthenticated"  # the server's sentence is for HTTP
+        detail = _NO_KEY if known else failure.detail.rstrip(".")
         text = f"{printable(detail)} ({printable(about)}).{''.join(places)}"
         return text + (_unknown(failure.idempotency_key) if failure.job_id else "")
     if isinstance(failure, Unreachable):
@@ -71,7 +74,8 @@ def _place(error: Any) -> str:
 
 def _news(error: Any, failure: ApiError) -> bool:
     """Whether it says more than the sentence before it."""
-    return str(error.get("detail", "")) not in failure.detail
+    several = len(failure.errors) > 1 and error.get("pointer")  # two places, the same complaint
+    return (_place(error) if several else str(error.get("detail", ""))) not in failure.detail
 
 
 def _unknown(key: str | None) -> str:

@@ -53,7 +53,14 @@ def up(
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option("--port", metavar="PORT", help="ATELIER_PORT; 8080.", show_default=False),
+        typer.Option(
+            "--port",
+            metavar="PORT",
+            min=0,
+            max=65535,
+            help="ATELIER_PORT; 8080.",
+            show_default=False,
+        ),
     ] = None,
     data: Annotated[
         Path | None,

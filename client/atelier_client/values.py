@@ -179,7 +179,9 @@ class JobData(Resource):
         """0 to 1: finished images and the known part of those being drawn."""
         if self.done:
             return 1.0
-        return min(1.0, self.progress + sum(self.fractions.values()) / self.n)
+        drawn = sum(1 for fraction in self.fractions.values() if fraction >= 1)
+        begun = sum(fraction for fraction in self.fractions.values() if fraction < 1)
+        return min(1.0, max(self.progress, drawn / self.n) + begun / self.n)
 
     def raise_for_status(self) -> Self:
         """The job itself, if it succeeded or still runs; else raises JobFailed."""

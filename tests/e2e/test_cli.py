@@ -115,11 +115,21 @@ def test_refused_is_1(atelier: Atelier) -> None:
         assert json.loads(refused.stderr)["code"] == "not_found"
 
 
+def test_a_refused_line_of_a_batch_is_named(atelier: Atelier, tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text('"a"\n\n{"prompt": "b", "n": 99}\n{"prompt": "c", "n": 99}\n')
+    for more in ([], ["--dry-run"]):
+        done = atelier("batch", "p.jsonl", *SMALL, *more)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("Error: p.jsonl, line 3: n: ")
+        assert "\n  p.jsonl, line 4: n: " in done.stderr
+
+
 def test_wrong_key_is_1(atelier: Atelier, platform: Platform) -> None:
     if platform.api_key:
         done = atelier("--api-key", "wrong", "jobs")
         assert done.returncode == 1
         assert "unauthenticated" in done.stderr
+        assert "--api-key or ATELIER_API_KEY" in done.stderr
 
 
 def test_ended_not_succeeded_is_4(atelier: Atelier) -> None:

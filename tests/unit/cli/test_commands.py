@@ -88,6 +88,7 @@ def test_common_options_on_either_side(args: list[str], capsys: pytest.CaptureFi
         (["cancel", "a"], "add --yes"),
         (["batch", "/nonexistent.txt"], "/nonexistent.txt cannot be read"),
         ([*NOWHERE, "jobs", "show", ".."], "not an id"),
+        (["up", "--port", "99999"], "Invalid value for '--port'"),
     ],
 )
 def test_usage_is_2_and_a_sentence(
