@@ -68,7 +68,7 @@ async def test_the_front_door_finds_replicas_that_came_and_forgets_those_that_we
                 await asyncio.sleep(0.1)
         answers = [(await http.get("/v1/models")).status_code for _ in range(50)]
     assert answers == [200] * 50
-    await asyncio.to_thread(stack.scale, "api", 1)
+    await asyncio.to_thread(stack.scale, "api", 1, "--wait")
 
 
 async def test_down_and_up_keeps_everything(stack: Stack) -> None:
