@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -14,40 +15,24 @@ from atelier_worker.painter.styles import STYLES
 
 SEEDS = range(1, 5)
 WORDS = [
-    "sea",
-    "forest",
-    "city",
-    "night",
-    "portrait",
-    "abstract",
-    "mountain",
-    "desert",
-    "sunset",
-    "winter",
-    "garden",
-    "galaxy",
-    "fox",
-    "river",
-    "castle",
-    "storm",
-    "autumn",
-    "island",
-    "moon",
-    "spring",
-    "cyberpunk",
-    "robot",
-    "dragon",
-    "boat",
-    "lighthouse",
-]
+    "sea", "forest", "city", "night", "portrait", "abstract", "mountain", "desert", "sunset",
+    "winter", "rain", "moon", "galaxy", "fox", "castle", "lighthouse", "boat", "autumn", "island",
+    "garden", "lake", "spring", "cyberpunk", "cat",
+]  # fmt: skip
 WEIRD = [
     "", " ", "?!…—/\\'\"<>{}", "🦊🌲❄️", "ثعلب أحمر في الغابة", "红狐狸", "\u202eevil", "a" * 4000,
     "sea " * 1000, "../../etc/passwd", "<script>alert(1)</script>", "\x00\x1b[31m", "\ud800", "%s %n",
 ]  # fmt: skip
 
 
+@cache
 def small(prompt: str, seed: int = 1, **options) -> Image.Image:
     return paint(prompt, seed=seed, width=256, height=256, **options)
+
+
+@cache
+def afar(prompt: str, seed: int) -> np.ndarray:
+    return np.asarray(small(prompt, seed).resize((16, 16), Image.Resampling.BOX), float)
 
 
 def mean(prompt: str, seed: int, **options) -> np.ndarray:
@@ -61,7 +46,8 @@ def distance(a: Image.Image, b: Image.Image) -> float:
 
 
 def digest(prompt: str, seed: int, style: str | None) -> str:
-    return hashlib.sha256(encode(small(prompt, seed, style=style), "png")).hexdigest()
+    picture = paint(prompt, seed=seed, width=256, height=256, style=style)
+    return hashlib.sha256(encode(picture, "png")).hexdigest()
 
 
 @pytest.mark.parametrize("style", [None, "watercolor", "oil-painting", "low-poly"])
@@ -83,21 +69,18 @@ def test_another_process_makes_the_same_bytes():
 
 @pytest.mark.parametrize("word", WORDS)
 def test_another_seed_makes_another_picture(word):
-    pictures = [small(word, seed) for seed in SEEDS]
-    apart = [distance(a, b) for a, b in combinations(pictures, 2)]
+    pictures = [afar(word, seed) for seed in SEEDS]
+    apart = [np.abs(a - b).mean() for a, b in combinations(pictures, 2)]
     assert min(apart) > 2
     assert max(apart) > 10
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_another_word_makes_another_picture(seed):
-    pictures = {word: small(word, seed) for word in WORDS}
-    close = {
-        (a, b): distance(pictures[a], pictures[b])
-        for a, b in combinations(WORDS, 2)
-        if distance(pictures[a], pictures[b]) < 4
+    apart = {
+        (a, b): np.abs(afar(a, seed) - afar(b, seed)).mean() for a, b in combinations(WORDS, 2)
     }
-    assert close == {}
+    assert {pair: gap for pair, gap in apart.items() if gap < 4} == {}
 
 
 def test_unknown_words_make_varied_pictures():
@@ -137,8 +120,8 @@ def test_a_colour_before_a_figure_is_the_colour_of_the_figure():
 def test_snow_is_whiter_and_rain_is_greyer():
     for seed in SEEDS:
         assert mean("forest in winter", seed).sum() > mean("forest at noon", seed).sum()
-        storm, day = mean("sea storm", seed), mean("sea at noon", seed)
-        assert storm.sum() < day.sum()
+        rain, day = mean("sea in rain", seed), mean("sea at noon", seed)
+        assert rain.sum() < day.sum()
 
 
 def test_what_the_negative_prompt_names_is_left_out():
@@ -167,7 +150,7 @@ def test_sizes_are_exact(prompt, width, height):
 
 def test_every_word_is_drawn_on_narrow_and_wide_canvases():
     for word in WORDS:
-        for size in ((256, 1024), (1024, 256)):
+        for size in ((96, 512), (512, 96)):
             assert paint(word, seed=2, width=size[0], height=size[1]).size == size
 
 
@@ -178,6 +161,10 @@ def test_a_size_changes_the_detail_and_not_the_picture():
 
 
 def test_every_style_looks_different():
+    assert set(STYLES) == {
+        "photographic", "cinematic", "watercolor", "oil-painting", "ink", "line-art", "pixel-art",
+        "pastel", "neon", "vintage", "low-poly", "anime",
+    }  # fmt: skip
     plain = small("boat on a lake at sunset", seed=2)
     styled = {name: small("boat on a lake at sunset", seed=2, style=name) for name in STYLES}
     for name, picture in styled.items():
