@@ -78,8 +78,8 @@ def requested(job: AcceptedJob) -> JobRequested:
     return JobRequested(owner=job.owner, job=job)
 
 
-def started(job: AcceptedJob, step: int = 1, *calls: Call) -> JobStarted:
-    return JobStarted(owner=job.owner, job=job, step=step, calls=calls)
+def started(job: AcceptedJob, step: int = 1, *calls: Call, finished: int = 0) -> JobStarted:
+    return JobStarted(owner=job.owner, job=job, step=step, finished=finished, calls=calls)
 
 
 def deferred(job: AcceptedJob, step: int = 2, *calls: Call) -> JobDeferred:

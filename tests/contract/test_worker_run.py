@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -147,6 +148,41 @@ async def test_a_slow_call_is_told_of_and_recorded(here: Stage) -> None:
     assert (started.step, started.calls) == (1, record.calls)
     go.set()
     assert (await here.end(wanted)).outcome.status is JobStatus.SUCCEEDED
+
+
+async def test_the_pictures_of_a_slow_call_are_told_as_they_finish(here: Stage) -> None:
+    puts: list[str] = []
+
+    async def note(op: str, key: str) -> None:
+        if op == "put" and key.endswith("/run"):
+            puts.append(key)
+
+    go = [asyncio.Event() for _ in range(4)]
+
+    class Slow(FakeProvider):
+        async def generate(self, order: Any, caller: Any) -> Any:
+            for index, event in enumerate(go):
+                await event.wait()
+                caller.progress(index, 1.0)
+            return await super().generate(order, caller)
+
+    await here.worker(Slow(), before=note)
+    wanted = job(n=4)
+    await here.request(wanted)
+    for finished, event in enumerate(go):
+        await here.until(
+            lambda told, n=finished: any(
+                isinstance(e, JobStarted) and e.finished == n for e in told
+            )
+        )
+        event.set()
+    end = await here.end(wanted)
+    assert end.outcome.status is JobStatus.SUCCEEDED
+    told = here.of(JobStarted)
+    assert [event.finished for event in told] == [0, 1, 2, 3]
+    assert {event.step for event in told} == {1}
+    assert all(b.time - a.time >= timedelta(seconds=0.9) for a, b in pairwise(told))
+    assert len(puts) == 2, "the record is not written for it"
 
 
 async def test_missing_pictures_make_a_part(here: Stage) -> None:

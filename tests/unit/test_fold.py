@@ -72,6 +72,24 @@ STORIES: dict[str, tuple[JobEvent, ...]] = {
         started(JOB, 3),
         deferred(JOB, 4),
     ),
+    "half drawn, waiting, half drawn again": (
+        requested(JOB),
+        started(JOB, 1, call("a", CallOutcome.OPEN)),
+        started(JOB, 1, call("a", CallOutcome.OPEN), finished=1),
+        deferred(JOB, 2, call("a", CallOutcome.LOST)),
+        started(JOB, 3, call("b", CallOutcome.OPEN, sent_at=at(5))),
+        started(JOB, 3, call("b", CallOutcome.OPEN, sent_at=at(5)), finished=1),
+    ),
+    "half drawn, then failed": (
+        requested(JOB),
+        started(JOB, 1, call("a", CallOutcome.OPEN), finished=1),
+        ended(
+            JOB,
+            status=JobStatus.FAILED,
+            error=JobError(code="worker_lost", detail="It was lost."),
+            calls=(call("a", CallOutcome.LOST),),
+        ),
+    ),
 }
 
 
@@ -145,6 +163,14 @@ def test_the_first_snapshot_is_the_202_answer() -> None:
 def test_a_deferral_before_any_call_is_still_queued() -> None:
     assert told([requested(JOB), deferred(JOB, 1)]).status is JobStatus.QUEUED
     assert told(STORIES["still waiting"]).status is JobStatus.RETRYING
+
+
+def test_progress_is_what_is_finished_and_never_goes_back() -> None:
+    events = STORIES["half drawn, waiting, half drawn again"]
+    seen = [told(events[: count + 1]).progress for count in range(len(events))]
+    assert seen == [0, 0, 0.5, 0.5, 0.5, 0.5]
+    failed = told(STORIES["half drawn, then failed"])
+    assert (failed.progress, failed.done) == (0, True)
 
 
 def test_a_late_bill_raises_cost_and_version_but_nothing_else() -> None:

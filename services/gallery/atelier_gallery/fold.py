@@ -38,7 +38,13 @@ def fold(job: Job | None, event: JobEvent) -> Job | None:
         case JobRequested():
             return None
         case JobStarted():
-            return start(job, step=event.step, calls=event.calls, at=event.time)
+            return start(
+                job,
+                step=event.step,
+                calls=event.calls,
+                at=event.time,
+                finished=event.finished,
+            )
         case JobDeferred():
             return defer(job, step=event.step, calls=event.calls, until=event.until, at=event.time)
         case JobEnded():

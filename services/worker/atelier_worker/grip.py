@@ -81,15 +81,22 @@ class Grip:
         self.learn(call)
         await self.tell()
 
-    async def started(self) -> None:
-        """What was not recorded is now, and people are told that it runs. May be lost."""
+    async def started(self, finished: int) -> None:
+        """What was not recorded is now, and people are told that it runs and how many of its
+        pictures are finished. May be lost.
+        """
         try:
             async with self._writing:
                 if self._held is None:
                     await self._write()
-            await self._bench.publisher.publish(
-                JobStarted(owner=self._job.owner, job=self._job, step=self.step, calls=self._calls)
+            started = JobStarted(
+                owner=self._job.owner,
+                job=self._job,
+                step=self.step,
+                finished=finished,
+                calls=self._calls,
             )
+            await self._bench.publisher.publish(started)
         except AtelierError as exc:
             log.info("start not told", extra={"job_id": self._job.id, "error": str(exc)})
 

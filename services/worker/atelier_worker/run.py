@@ -1,7 +1,6 @@
 """One run of one job by one worker: from its claim to its end, or to letting go of it."""
 
 import asyncio
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -54,13 +53,12 @@ class Run:
     ) -> None:
         self._bench, self._job, self._model, self._lane = bench, job, model, lane
         self._grip = Grip(bench, job, held, unrecorded=unrecorded)
-        self._progress = Progress(bench.publisher, job, clock=time.monotonic)
+        self._progress = Progress(bench.publisher, job, started=self._grip.started)
         self._images: dict[int, ProducedImage] = {}
         self._mine: list[ProducedImage] = []
         self._open: dict[str, OpenCall] = {}
         self._pauses: list[Pause] = []
-        self._overtaken = False
-        self._stopping = False
+        self._overtaken = self._stopping = False
 
     def stop(self) -> None:
         """The record says that the job has ended: abort what can be aborted."""
@@ -95,6 +93,7 @@ class Run:
             lambda: self._bench.storing.find(self._job.id), what="pictures of an earlier run"
         )
         self._images = {piece.image.index: piece.image for piece in found}
+        self._progress.finished(self._images)
         bills = {piece.bill.call_id: piece.bill for piece in found}
         for call in self._grip.calls:
             if call.id in bills and call.outcome in (CallOutcome.OPEN, CallOutcome.LOST):
@@ -136,7 +135,7 @@ class Run:
                 mine = self._opened(call, provider, free=self._model.free)
                 asked = order(self._job, self._model, call)
                 ask = partial(provider.generate, asked, mine)
-                reply = await mine.reply(ask, seconds=self._left, noticed=self._grip.started)
+                reply = await mine.reply(ask, seconds=self._left, noticed=self._progress.tell)
         except NoPlaceError:
             seconds = NO_PLACE[self._grip.step > MANY]
             self._pauses.append(Pause(Fault.OVERLOADED, seconds))
@@ -165,7 +164,7 @@ class Run:
             return
         mine = self._opened(call, provider, free=model.free)
         ask = partial(provider.resume, order(self._job, model, call), call.provider_job_id, mine)
-        reply = await mine.reply(ask, seconds=self._left, noticed=self._grip.started)
+        reply = await mine.reply(ask, seconds=self._left, noticed=self._progress.tell)
         await self._settle(mine, reply)
 
     def _opened(self, call: Call, provider: ImageProvider, *, free: bool) -> OpenCall:
@@ -190,6 +189,7 @@ class Run:
                 kept = await self._bench.storing.keep(self._job, call, reply)
                 self._mine += kept.images
                 self._images |= {image.index: image for image in kept.images}
+                self._progress.finished(self._images)
                 call = calling.answered(call, reply, kept, at=at)
             case ProviderError():
                 call = calling.failed(call, reply, free=mine.free, at=at)

@@ -85,10 +85,14 @@ class BatchRequested(_Event):
 
 
 class JobStarted(_JobEvent):
-    """A worker runs it and a call has outlived a quarter of a second."""
+    """A worker runs it and a call has outlived a quarter of a second.
+
+    Sent again, with the same step, when more pictures are finished: `finished` only grows.
+    """
 
     type: Literal["job.started.v1"] = "job.started.v1"
     step: int
+    finished: int = 0
     calls: tuple[Call, ...] = ()
 
 

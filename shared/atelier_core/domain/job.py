@@ -109,9 +109,17 @@ def accept(accepted: AcceptedJob) -> Job:
     )
 
 
-def start(job: Job, *, step: int, calls: Iterable[Call], at: datetime) -> Job | None:
-    """A worker runs it. An older step than the one known adds only its calls."""
+def start(
+    job: Job, *, step: int, calls: Iterable[Call], at: datetime, finished: int = 0
+) -> Job | None:
+    """A worker runs it and has `finished` so many pictures, which are never fewer again.
+
+    An older step than the one known adds only its calls and what it finished.
+    """
     changes = _attempts(job, calls)
+    progress = min(1.0, finished / job.request.n)
+    if not job.done and progress > job.progress:
+        changes["progress"] = progress
     if not job.done and step > job.step:
         changes |= {"status": JobStatus.RUNNING, "step": step, "deferred_until": None}
     return _next(job, changes, at)

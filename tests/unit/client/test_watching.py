@@ -4,6 +4,7 @@ import pytest
 
 from atelier_client import ApiError, Retry, Unreachable
 from atelier_client.flows import pages, wait_for_batch, wait_for_job
+from atelier_client.values import JobData
 from atelier_client.watching import Board, watch
 
 PLAIN = Retry(attempts=3, base=1, cap=10, jitter=lambda: 1.0)
@@ -32,6 +33,18 @@ def test_a_job_is_followed_to_its_end(world: Any, say: Any, job: Any) -> None:
     assert [dict(change.fractions) for change in w.emitted] == [{}, {}, {0: 0.5}, {}]
     assert [change.message["event"] for change in w.emitted].count("job.progress") == 1
     assert w.asked[1].query == (("topic", "job:j1"),)
+
+
+def test_what_is_finished_counts_once() -> None:
+    def completion(progress: float, fractions: dict[int, float]) -> float:
+        fields = {"id": "j", "status": "running", "done": False, "version": 2, "request": {"n": 4}}
+        fields |= {"created_at": "2026-11-21T09:30:15Z"}
+        job = JobData.model_validate({**fields, "progress": progress, "fractions": fractions})
+        return job.completion
+
+    assert completion(0.5, {}) == 0.5
+    assert completion(0.25, {0: 1, 1: 0.5}) == 0.375
+    assert completion(0.25, {0: 1, 1: 1, 2: 0.5}) == 0.625
 
 
 def test_a_done_job_needs_no_stream(world: Any, say: Any, job: Any) -> None:

@@ -86,7 +86,7 @@ test("newest first, the same time by id", () => {
   assert.deepEqual([image(1), image(3), { ...image(3), id: "i4" }].sort(newestFirst).map(({ id }) => id), ["i4", "i3", "i1"]);
 });
 
-const job = (id, status, more = {}) => ({ id, status, done: !["queued", "running", "retrying"].includes(status), request: { n: 4 }, images: [], created_at: id, finished_at: id, ...more });
+const job = (id, status, more = {}) => ({ id, status, done: !["queued", "running", "retrying"].includes(status), request: { n: 4 }, progress: 0, images: [], created_at: id, finished_at: id, ...more });
 
 test("the queue shows what is under way, what went wrong, and briefly what went well", () => {
   const jobs = new Map(["queued", "running", "succeeded", "failed", "canceled", "retrying"].map((status, index) => [`j${index}`, job(`j${index}`, status)]));
@@ -99,6 +99,9 @@ test("progress is what is finished and what is known, and nothing is made up", (
   assert.equal(fractionOf(job("j", "running"), undefined), null);
   assert.equal(fractionOf(job("j", "running"), new Map([[0, 0.5], [1, 0.5]])), 0.25);
   assert.equal(fractionOf(job("j", "running", { images: [1, 2] }), new Map([[2, 7]])), 0.75);
+  assert.equal(fractionOf(job("j", "running", { progress: 0.5 }), undefined), 0.5, "after a reload");
+  assert.equal(fractionOf(job("j", "running", { progress: 0.5 }), new Map([[0, 1], [1, 1], [2, 0.5]])), 0.625, "counted once");
+  assert.equal(finishedOf(job("j", "running", { progress: 0.5 }), new Map([[0, 1]])), 2);
   assert.equal(fractionOf(job("j", "partially_succeeded", { images: [1] }), undefined), 0.25);
 });
 

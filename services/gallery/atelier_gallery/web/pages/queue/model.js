@@ -43,22 +43,22 @@ const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
  * @param {ReadonlyMap<number, number> | undefined} fractions
  */
 export function fractionOf(job, fractions) {
-  const finished = job.images.length;
-  if (job.done) return finished / job.request.n;
-  if (!finished && !fractions?.size) return null;
-  let sum = finished;
-  for (const fraction of fractions?.values() ?? []) sum += Math.min(1, Math.max(0, fraction));
+  if (job.done) return job.images.length / job.request.n;
+  let sum = finishedOf(job, fractions);
+  if (!sum && !fractions?.size) return null;
+  for (const fraction of fractions?.values() ?? []) sum += fraction < 1 ? Math.max(0, fraction) : 0;
   return Math.min(1, sum / job.request.n);
 }
 
 /**
- * How many pictures of a job are finished: those it has, and those whose call says so before the job does.
+ * How many pictures of a job are finished: those it has or counts, and those whose call says so before the job does.
  *
  * @param {Job} job
  * @param {ReadonlyMap<number, number> | undefined} fractions
  */
 export function finishedOf(job, fractions) {
-  return job.images.length + [...(fractions?.values() ?? [])].filter((fraction) => fraction >= 1).length;
+  const heard = job.images.length + [...(fractions?.values() ?? [])].filter((fraction) => fraction >= 1).length;
+  return job.done ? heard : Math.max(heard, Math.round(job.progress * job.request.n));
 }
 
 /**
