@@ -306,8 +306,13 @@ async def test_lanes(api: Api) -> None:
     assert await lane("/v1/batches", {"prompts": ["a"] * 10}) is Lane.INTERACTIVE
     assert await lane("/v1/batches", {"prompts": ["a"] * 11}) is Lane.BULK
     assert await lane("/v1/batches", {"prompts": ["a"] * 5, "n": 3}) is Lane.BULK
-    assert await lane("/v1/jobs", {**FOX, "n": 10}) is Lane.INTERACTIVE
-    assert await lane("/v1/jobs", {**FOX, "n": 10}) is Lane.BULK, "58 images within a minute"
+    for _ in range(6):
+        background = {**FOX, "n": 10, "priority": "background"}
+        assert await lane("/v1/jobs", background) is Lane.BULK
+    for _ in range(3):
+        assert await lane("/v1/jobs", {**FOX, "n": 10}) is Lane.INTERACTIVE, "bulk does not count"
+    assert await lane("/v1/jobs", {**FOX, "n": 10}) is Lane.BULK, "the 51st within a minute"
+    assert await lane("/v1/jobs", {**FOX, "n": 9}) is Lane.INTERACTIVE, "the 42nd to the 50th"
     api.clock[0] += 61
     assert await lane("/v1/jobs", FOX) is Lane.INTERACTIVE
 

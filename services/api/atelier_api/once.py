@@ -16,7 +16,7 @@ from atelier_api.grouped import Grouped
 from atelier_api.ports import Claim, IdempotencyStore, Row, Scope, State
 from atelier_core.contracts.problems import Code, FieldError, Problem
 from atelier_core.domain.values import new_id, now
-from atelier_core.errors import TransientError
+from atelier_core.errors import StorageFullError, TransientError
 
 STALE = 10.0  # seconds after which a row in hand has lost its process
 PATIENCE = 5.0  # seconds a twin is waited for
@@ -88,8 +88,8 @@ class Once:
         """Accept `request`, or find that it was accepted before.
 
         Raises:
-            Problem: what `admit` raised, service_unavailable with the id, idempotency_mismatch
-                or idempotency_in_progress.
+            Problem: what `admit` raised, service_unavailable with the id, storage_full,
+                idempotency_mismatch or idempotency_in_progress.
         """
         claim_id, created_at = new_id(), now()
         if request.scope is None:
@@ -177,9 +177,16 @@ def _soon() -> float:
 
 @contextmanager
 def unavailable(kind: Literal["job_id", "batch_id"], request_id: str) -> Iterator[None]:
-    """Turn silence into the problem that says: unknown, and under which id to look."""
+    """Turn silence into the problem that says: unknown, and under which id to look.
+
+    A full disk is no silence: nothing was written.
+    """
     try:
         yield
+    except StorageFullError as exc:
+        raise Problem(
+            Code.STORAGE_FULL, "There is no room left to store this; nothing was accepted."
+        ) from exc
     except (TransientError, TimeoutError) as exc:
         after = exc.retry_after if isinstance(exc, TransientError) else None
         raise Problem(

@@ -9,7 +9,7 @@ from atelier_api.body import CreateBatch, CreateJob, image_request, refuse_unbui
 from atelier_api.offer import Offer, offer, step, total
 from atelier_api.once import Acceptance, Once, Request, fingerprint
 from atelier_api.ports import Scope
-from atelier_api.traffic import Traffic, lane_for
+from atelier_api.traffic import Traffic
 from atelier_core.contracts.catalogue import Catalogue, Model
 from atelier_core.contracts.events import BatchEntry, BatchRequested, JobRequested
 from atelier_core.contracts.problems import Code, Problem, not_found
@@ -146,8 +146,8 @@ class Submit:
         orders = self._orders(body) if isinstance(body, CreateBatch) else (self._order(body),)
         images = sum(order.request.n for order in orders)
         priorities = [order.request.priority for order in orders]
-        pace = self._traffic.pace.of(owner) + images
-        self._admit(lane_for(priorities=priorities, images=images, pace=pace), orders)
+        lane = self._traffic.lane(owner, priorities=priorities, images=images)
+        self._admit(lane, orders)
         jobs = tuple(
             DryJob(
                 index=index,
@@ -222,11 +222,11 @@ class Submit:
 
     def _lane(self, caller: Caller, orders: Sequence[_Order]) -> Lane:
         images = sum(order.request.n for order in orders)
-        return lane_for(
-            priorities=[order.request.priority for order in orders],
-            images=images,
-            pace=self._traffic.pace.count(caller.owner, images),
-        )
+        priorities = [order.request.priority for order in orders]
+        lane = self._traffic.lane(caller.owner, priorities=priorities, images=images)
+        if lane is Lane.INTERACTIVE:
+            self._traffic.pace.count(caller.owner, images)
+        return lane
 
     def _admit(self, lane: Lane, orders: Sequence[_Order]) -> None:
         self._traffic.admit(lane, {order.offer.models for order in orders})

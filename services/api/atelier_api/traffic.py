@@ -30,7 +30,7 @@ Clock = Callable[[], float]
 
 
 def lane_for(*, priorities: Iterable[Priority], images: int, pace: int) -> Lane:
-    """The lane of a submission of `images`, by an owner of `pace` images in the last minute."""
+    """The lane of a submission of `images`, which make its owner's last minute `pace` images."""
     background = all(priority is Priority.BACKGROUND for priority in priorities)
     if background or images > BULK_BATCH or pace > BULK_PACE:
         return Lane.BULK
@@ -38,7 +38,7 @@ def lane_for(*, priorities: Iterable[Priority], images: int, pace: int) -> Lane:
 
 
 class Pace:
-    """How many images each owner asked of this process in the last minute."""
+    """How many images this process sent each owner on the interactive lane in the last minute."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -164,6 +164,11 @@ class Traffic:
                     yield traffic
             finally:
                 depths.cancel()
+
+    def lane(self, owner: str, *, priorities: Iterable[Priority], images: int) -> Lane:
+        """Where a submission of `owner` would go now. Only the interactive lane is counted."""
+        pace = self.pace.of(owner) + images
+        return lane_for(priorities=priorities, images=images, pace=pace)
 
     def admit(self, lane: Lane, chains: Iterable[tuple[Model, ...]]) -> None:
         """Let it in, each of `chains` being the models that may draw one of its jobs.

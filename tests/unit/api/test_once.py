@@ -13,7 +13,7 @@ from atelier_api.ports import Claim, Row, Scope, State
 from atelier_api.stores.memory import MemoryIdempotency
 from atelier_core.contracts.problems import Code, Problem
 from atelier_core.domain.values import new_id, now
-from atelier_core.errors import TransientError
+from atelier_core.errors import StorageFullError, TransientError
 
 pytestmark = pytest.mark.anyio
 
@@ -198,3 +198,22 @@ async def test_leaving_tells_those_who_wait() -> None:
         await asyncio.sleep(0)
         running.cancel()
         assert [type(answer) for answer in await waiting] == [TransientError] * 2
+
+
+class FullStore(MemoryIdempotency):
+    """A store whose disk is full."""
+
+    async def claim(self, claims: Sequence[Claim]) -> Sequence[Row]:
+        raise StorageFullError("The disk is full.")
+
+
+async def test_a_full_disk_is_a_no_and_not_an_unknown() -> None:
+    full = Sent()
+    full.trouble = StorageFullError("The disk is full.")
+    for store in (MemoryIdempotency(), FullStore()):
+        async with Once.open(store) as once:
+            with pytest.raises(Problem) as caught:
+                await once(full.request())
+        problem = caught.value
+        assert (problem.code, problem.status, problem.job_id) == (Code.STORAGE_FULL, 507, None)
+    assert len(full.ids) == 1, "and without a row nothing is sent"
