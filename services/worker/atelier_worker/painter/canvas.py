@@ -116,7 +116,8 @@ class Canvas:
         x0, y0, w, h = self._box(shapes, 1 + 2 * soft * self.height)
         if w <= 0 or h <= 0:
             return
-        k = 0.25 if soft else 2 if w * h > _SMALL else 4
+        large = w * h > _SMALL
+        k = (0.25 if large else 1) if soft else 2 if large else 4
         mask = Image.new("L", (ceil(w * k), ceil(h * k)))
         self._draw(mask, shapes, [round(255 * alpha)] * len(shapes), (x0, y0), k)
         blur = ImageFilter.GaussianBlur(float(soft * self.height * k * 0.6))

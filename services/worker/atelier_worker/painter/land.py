@@ -43,8 +43,7 @@ class Land(Stage):
         r = 0.055 * self.scale * self.rng.uniform(0.8, 1.25) * (2.3 if self.has("moon") else 1)
         c.glow(self.sun, y0, r * 7, mix(self.light, self.skies[-1], 0.3 - 0.3 * self.dark), 0.55)
         c.glow(self.sun, y0, r * 2.6, self.light, 0.7)
-        disc = "moon" if self.dark else "sun"
-        self.draw(disc, np.array([self.sun, y0]), np.array([r, r]), {})
+        self.draw("moon" if self.dark else "sun", np.array([self.sun, y0]), np.array([r, r]), {})
 
     def stars(self, horizon: float) -> None:
         for many, k in ((180, 0.8), (80, 1.3), (20, 2.2)):
@@ -92,8 +91,8 @@ class Land(Stage):
 
     def thicket(self, y: float) -> None:
         """Trees near by at both edges; at night, fireflies between them."""
-        xs = np.resize((0, self.wide), 6) + self.rng.uniform(-0.1, 0.1, 6) * self.scale
-        tall = self.rng.uniform(0.6, 0.85, 6) * self.scale
+        xs = np.resize((0, self.wide), 6) + self.rng.uniform(-0.08, 0.08, 6) * self.scale
+        tall = self.rng.uniform(0.55, 0.8, 6) * self.scale
         self.trees(np.stack([xs, y + 0.02 * np.arange(6), tall], axis=1), 1)
         for x, v in self.spots(22 if self.dark else 0, 1, 0.4):
             self.c.glow(x, v + 0.55, 0.015, rgb("ebff96"), 0.95)

@@ -73,7 +73,7 @@ class Stage:
         for name in ("autumn", "spring", "snow"):
             if self.has(name):
                 tints = zip((far, near, ground), self.choice("lands", name), strict=True)
-                far, near, ground = (mix(own, tint, 0.55) for own, tint in tints)
+                far, near, ground = (mix(own, tint, 0.7) for own, tint in tints)
         self.light, self.skies = rgb(light), [seen(one, (1, 1, 1), 0) for one in sky]
         self.leaves = [*map(seen, leaves)]
         self.greens = self.leaves if season else [*map(seen, self.choice("leaves", "other"))]
