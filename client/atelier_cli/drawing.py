@@ -65,7 +65,10 @@ def generate(
     dry_run: DryRunOption = False,
     idempotency_key: KeyOption = None,
 ) -> int:
-    """Draw one prompt. Prints the job's id, or with -o the paths of the pictures."""
+    """Draw one prompt. Prints the job's id, or with -o the paths of the pictures.
+
+    In a terminal --watch shows bars and then a table instead.
+    """
     parameters = picture.parameters()
     prompt = read_prompt(prompt, sys.stdin.buffer)
     if dry_run:
@@ -92,17 +95,17 @@ def batch(
     dry_run: DryRunOption = False,
     idempotency_key: KeyOption = None,
 ) -> int:
-    """Draw many prompts, all or none accepted. Prints the batch's id."""
+    """Draw many prompts, all or none accepted. Prints the batch's id, else like generate."""
     parameters = picture.parameters()
     source = read_entries(file, sys.stdin.buffer, jsonl=jsonl)
-    prompts = source.entries
     with source.named():
+        prompts = source.entries
         if dry_run:
             return _plan(session, session.client.dry_run(prompts, **parameters))
         accepted = session.client.batch(prompts, idempotency_key=idempotency_key, **parameters)
     if watch or output:
         ids = [accepted.id]
-        return _stay(session, ids, expect=accepted.size, envelopes=watch, output=output)
+        return _stay(session, ids, expect=accepted.size, envelopes=watch, output=output, new=True)
     if session.json:
         session.data(accepted.raw)
     else:
@@ -117,7 +120,7 @@ def watch(
     *,
     output: FolderOption = None,
 ) -> int:
-    """Follow jobs or batches until all are done."""
+    """Follow jobs or batches until all are done. Without a terminal prints id and status of each."""
     expect = 0
     for identifier in ids:
         job = _job_or_none(session, identifier)
@@ -133,7 +136,7 @@ def retry(
     output: FolderOption = None,
     idempotency_key: KeyOption = None,
 ) -> int:
-    """Submit a job's request again, as a new job."""
+    """Submit a job's request again, as a new job. Prints like generate."""
     job = session.client.retry(id, idempotency_key=idempotency_key)
     return _after(session, job, watching=watch, output=output)
 
@@ -145,11 +148,8 @@ def cancel(
     yes: YesOption = False,
 ) -> int:
     """Cancel what is not done yet."""
-    agree(
-        session,
-        f"Cancel {counted(len(ids), 'job or batch').replace('batchs', 'batches')}?",
-        yes=yes,
-    )
+    what = counted(len(ids), "job or batch").replace("batchs", "batches")
+    agree(session, f"Cancel {what}?", yes=yes)
 
     def one(identifier: str) -> None:
         job = _job_or_none(session, identifier)
@@ -167,7 +167,7 @@ def cancel(
 
 def _after(session: Session, job: Job, *, watching: bool, output: Path | None) -> int:
     if watching or output:
-        return _stay(session, [job.id], expect=1, envelopes=watching, output=output)
+        return _stay(session, [job.id], expect=1, envelopes=watching, output=output, new=True)
     if session.json:
         session.data(job.raw)
     else:
@@ -179,21 +179,35 @@ def _after(session: Session, job: Job, *, watching: bool, output: Path | None) -
 
 
 def _stay(
-    session: Session, ids: Sequence[str], *, expect: int, envelopes: bool, output: Path | None
+    session: Session,
+    ids: Sequence[str],
+    *,
+    expect: int,
+    envelopes: bool,
+    output: Path | None,
+    new: bool = False,
 ) -> int:
-    """Until all are done; then the pictures into `output`, or a line about each job."""
+    """Until all are done; then the pictures into `output`, or a table or lines about the jobs.
+
+    `new`: the only id was made just now; whoever captures it has it before the watching begins.
+    """
+    plain = not (output or session.json or session.tables)
     try:
+        if plain and new:
+            session.line(ids[0])
         jobs = follow(session, ids, expect=expect, envelopes=envelopes and session.json)
     except KeyboardInterrupt:
         runs = "The job runs on." if expect == 1 else "The jobs run on."
-        session.note(f"{runs} {_hint(session, ids)}")
+        session.note(f"{runs} {_hint(session, ids)}", always=True)
         return Exit.INTERRUPTED
     if session.json:
         for job in () if envelopes else jobs:
             session.event({"event": "job.updated", "data": job.raw})
     else:
-        if not output:
+        if session.tables and not output:
             session.show(jobs_table(jobs, now=session.now))
+        for job in jobs if plain and not new else ():
+            session.line(f"{job.id} {job.status}")
         _excuses(session, jobs)
     worst = Exit.FINE if all(j.status == "succeeded" for j in jobs) else Exit.NOT_SUCCEEDED
     images = [image for job in jobs for image in job.images]
@@ -210,9 +224,7 @@ def _excuses(session: Session, jobs: Sequence[Job]) -> None:
     for job in jobs:
         if job.status != "succeeded":
             reason = f": {job.error.detail} ({job.error.code})" if job.error else ""
-            session.err.print(
-                printable(f"Job {job.id} {words(job.status)}{reason}"), soft_wrap=True
-            )
+            session.note(printable(f"Job {job.id} {words(job.status)}{reason}"), always=True)
 
 
 def _plan(session: Session, plan: DryRun) -> int:

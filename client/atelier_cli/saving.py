@@ -1,5 +1,6 @@
 """Downloading many pictures: the rest goes on when one fails."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from atelier_cli.failures import Exit, InputError, status_of
 from atelier_cli.session import Session
+from atelier_cli.text import printable
 from atelier_client import ApiError, Image, Unreachable
 
 
@@ -22,18 +24,25 @@ def save_all(session: Session, images: Sequence[Image], directory: Path) -> Exit
         console=session.err,
         transient=True,
         disable=session.quiet or session.json or not session.err.is_terminal,
+        redirect_stdout=False,  # it would send the paths to standard error
     )
     with progress:
-        for image in progress.track(images):
+        bar = progress.add_task("", total=len(images))
+        for image in images:
             try:
                 path = image.save(directory)
             except (ApiError, Unreachable) as failure:
                 session.fail(failure, about=image.id)
                 worst = max(worst, status_of(failure))
                 continue
+            finally:
+                progress.update(bar, advance=1, refresh=True)
             if session.json:
                 data = {"id": image.id, "job_id": image.job_id, "path": str(path)}
                 session.event({"event": "image.saved", "data": data})
+            elif sys.stdout.isatty() and not progress.disable:
+                # One terminal for both: only the bar's console can write above the bar.
+                session.err.print(printable(path), soft_wrap=True)
             else:
                 session.line(path)
     return worst

@@ -55,6 +55,11 @@ class Session:
         return self._stack.enter_context(client)
 
     @property
+    def tables(self) -> bool:
+        """Whether data is read by a person: not by a program, a pipe or a file."""
+        return sys.stdout.isatty() and not self.quiet and not self.json
+
+    @property
     def now(self) -> datetime:
         return datetime.now(UTC)
 
@@ -83,9 +88,9 @@ class Session:
         sys.stdout.write("".join(f"{line}\n" for line in lines))
         sys.stdout.flush()
 
-    def note(self, text: str) -> None:
-        """Something for the person in front of it."""
-        if not self.quiet:
+    def note(self, text: str, *, always: bool = False) -> None:
+        """Something for the person in front of it; `always`: who asked for quiet needs it too."""
+        if always or not self.quiet:
             self.err.print(printable(text, lines=True), soft_wrap=True)
 
     def fail(self, failure: Exception, *, about: str | None = None) -> None:

@@ -2,9 +2,10 @@
 
 import json
 import os
+import pty
+import select
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -169,20 +170,25 @@ def test_retry_and_dry_run(atelier: Atelier) -> None:
     assert "Nothing was queued" in plan.stdout
 
 
-def test_ctrl_c_leaves_the_job_running(env: dict[str, str], atelier: Atelier) -> None:
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]], ids=["", "quiet"])
+def test_ctrl_c_leaves_the_job_running(
+    env: dict[str, str], atelier: Atelier, quiet: list[str]
+) -> None:
     child = subprocess.Popen(
-        [BIN / "atelier", "generate", "interrupted", "-n", "10", "--watch"],
+        [BIN / "atelier", "generate", "interrupted", "-n", "10", "--watch", *quiet],
         env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert child.stdout is not None
     assert child.stderr is not None
-    first = child.stderr.readline()  # watching has begun
+    job = child.stdout.readline().strip()
+    if not quiet:
+        assert child.stderr.readline().startswith(job)  # watching has begun
     child.send_signal(signal.SIGINT)
     _, rest = child.communicate(timeout=20)
     assert child.returncode == 130
-    job = first.split()[0]
     assert f"The job runs on. Watch it: atelier watch {job}" in rest
     assert "Traceback" not in rest
     assert atelier("watch", job).returncode == 0
@@ -199,28 +205,71 @@ def test_a_reader_that_leaves_is_no_error(env: dict[str, str], atelier: Atelier)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_bars_in_a_terminal(env: dict[str, str]) -> None:
-    pid, terminal = os.forkpty()
-    if pid == 0:
-        os.execve(
-            BIN / "atelier",
-            ["atelier", "generate", "a red fox", *SMALL, "--watch"],
-            {**env, "TERM": "xterm-256color", "COLUMNS": "80", "LANG": "C.UTF-8"},
+class Terminal:
+    """What a person sees."""
+
+    def __init__(self) -> None:
+        self._ours, self.theirs = pty.openpty()
+        self._env = {"TERM": "xterm-256color", "COLUMNS": "80", "LANG": "C.UTF-8"}
+
+    def run(
+        self, env: dict[str, str], cwd: Path, *args: str, stdout: int | None = None
+    ) -> tuple[int, str]:
+        child = subprocess.Popen(
+            [BIN / "atelier", *args],
+            env={**env, **self._env},
+            cwd=cwd,
+            stdin=self.theirs,
+            stdout=self.theirs if stdout is None else stdout,
+            stderr=self.theirs,
         )
-    shown = b""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
+        os.close(self.theirs)
+        shown = b""
+        while piece := self._read():
+            shown += piece
+        os.close(self._ours)
+        return child.wait(20), shown.decode()
+
+    def _read(self) -> bytes:
+        assert select.select([self._ours], [], [], 60)[0]
         try:
-            piece = os.read(terminal, 65536)
-        except OSError:
-            break
-        if not piece:
-            break
-        shown += piece
-    _, status = os.waitpid(pid, 0)
-    os.close(terminal)
-    text = shown.decode()
-    assert os.waitstatus_to_exitcode(status) == 0
+            return os.read(self._ours, 65536)
+        except OSError:  # Linux says so when the last one has left
+            return b""
+
+
+def test_bars_in_a_terminal(env: dict[str, str], tmp_path: Path) -> None:
+    status, text = Terminal().run(env, tmp_path, "generate", "a red fox", *SMALL, "--watch")
+    assert status == 0
     assert "━" in text
     assert "a red fox" in text
+    assert "PROMPT" in text
     assert "Download: atelier images download --job" in text
+
+
+def test_paths_are_data_beside_the_bar(env: dict[str, str], tmp_path: Path) -> None:
+    args = ("generate", "a red fox", "-n", "2", *SMALL, "-o")
+    with (tmp_path / "paths").open("wb") as paths:
+        status, text = Terminal().run(env, tmp_path, *args, "out", stdout=paths.fileno())
+    assert status == 0
+    kept = sorted(str(p.relative_to(tmp_path)) for p in (tmp_path / "out").iterdir())
+    assert sorted((tmp_path / "paths").read_text().splitlines()) == kept
+    assert "1/2" in text
+    assert "2/2" in text
+    long = "long" * 30  # no path is broken by the width of the window
+    status, text = Terminal().run(env, tmp_path, *args, long)
+    assert status == 0
+    assert all(str(p.relative_to(tmp_path)) in text for p in (tmp_path / long).iterdir())
+
+
+def test_a_watched_id_can_be_captured(atelier: Atelier, tmp_path: Path) -> None:
+    for quiet in ([], ["--quiet"]):
+        done = atelier("generate", "a red fox", *SMALL, "--watch", *quiet)
+        assert done.returncode == 0
+        [job] = done.stdout.splitlines()
+        assert json.loads(atelier("jobs", "show", job, "--json").stdout)["status"] == "succeeded"
+    assert done.stderr == ""
+    (tmp_path / "p.txt").write_text("a\nb\n")
+    batch = atelier("batch", "p.txt", *SMALL, "--watch", "--quiet").stdout.strip()
+    watched = atelier("watch", batch, "--quiet").stdout.splitlines()
+    assert [line.split()[1] for line in watched] == ["succeeded", "succeeded"]
