@@ -120,7 +120,7 @@ def watch(
     *,
     output: FolderOption = None,
 ) -> int:
-    """Follow jobs or batches until all are done. Without a terminal prints id and status of each."""
+    """Follow jobs or batches until all are done; into a pipe, prints id and status of each."""
     expect = 0
     for identifier in ids:
         job = _job_or_none(session, identifier)
