@@ -77,6 +77,20 @@ def test_sign_in(locked, visit, theme):
     check(visitor.page)
 
 
+def test_more_settings_are_in_sight_on_a_small_laptop(nothing_yet, visit):
+    page = visit(nothing_yet, width=1280, height=800).page
+    expect(page.get_by_text("Photographic")).to_be_visible()
+    more = page.get_by_text("More settings").bounding_box()
+    foot = page.locator(".composer-foot").bounding_box()
+    assert more
+    assert foot
+    assert more["y"] + more["height"] <= foot["y"]
+    last = page.get_by_role("radio", name="Anime")
+    last.focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_text("Anime", exact=True)).to_be_in_viewport(ratio=1)
+
+
 def test_everything_is_reached_by_tabbing(filled, visit):
     page = visit(filled).page
     expect(page.get_by_role("gridcell").first).to_be_visible()

@@ -47,6 +47,20 @@ def test_ctrl_enter_submits_once_and_an_empty_form_says_what_is_missing(origin, 
     expect(cell(page, mine)).to_have_count(1)
 
 
+def test_after_submitting_the_prompt_is_there_for_the_next(origin, visit):
+    page = visit(origin, width=1280, height=640).page
+    mine = words()
+    prompt_box(page).fill(f"a long way down {mine}")
+    page.get_by_text("More settings").click()
+    page.get_by_label("Exact size").scroll_into_view_if_needed()
+    expect(prompt_box(page)).not_to_be_in_viewport()
+    page.get_by_role("button", name="Generate 1 picture").click()
+    expect(prompt_box(page)).to_have_value("")
+    expect(prompt_box(page)).to_be_focused()
+    expect(prompt_box(page)).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("heading", name="What shall we paint?")).to_be_in_viewport(ratio=1)
+
+
 def test_a_row_in_the_middle_is_removed_and_the_others_stay(origin, visit):
     page = visit(origin).page
     mine = words()
@@ -253,6 +267,7 @@ def test_a_protected_platform_asks_for_its_key(start: Callable[..., Platform], v
     visitor.watch.allow(r"401 \(Unauthorized\)")
     page = visitor.page
     page.goto("/")
+    expect(page.get_by_role("banner").get_by_text("Signed out")).to_be_visible()
     page.get_by_label("Key").fill("wrong")
     page.keyboard.press("Enter")
     expect(page.get_by_text("That key was not accepted.")).to_be_visible()

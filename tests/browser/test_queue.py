@@ -49,6 +49,26 @@ def test_progress_is_shown_and_what_waits_can_be_canceled(busy, visit):
     assert [job["request"]["prompt"] for job in jobs] == ["not needed after all"]
 
 
+def test_a_finished_picture_keeps_its_place_until_it_is_there(start, visit):
+    page = visit(start().origin).page
+    held = []
+    open_again = []
+
+    def hold(route):
+        route.continue_() if open_again else held.append(route)
+
+    page.route("**/thumbs/*", hold)
+    prompt_box(page).fill("held back")
+    page.get_by_role("button", name="Generate 1 picture").click()
+    mine = card(page, "held back")
+    expect(mine.get_by_text("Finished")).to_be_visible()
+    expect(mine.locator(".slot .skeleton")).to_be_visible()
+    open_again.append(True)
+    for route in held:
+        route.continue_()
+    expect(mine.locator('.slot [data-loaded="true"]')).to_be_visible()
+
+
 def test_what_went_wrong_is_said_and_can_be_tried_again(busy, visit):
     submit(busy, prompt="in a hurry", deadline=2, size="256x256")
     page = visit(str(busy.base_url).rstrip("/")).page

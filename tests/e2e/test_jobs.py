@@ -56,6 +56,21 @@ async def test_a_prompt_becomes_a_picture(http: httpx.AsyncClient) -> None:
     )
 
 
+async def test_a_long_poll_sees_the_pictures_finish_one_by_one(http: httpx.AsyncClient) -> None:
+    body = {"prompt": "ten hills", "n": 10, "size": "1536x1024", "model": "demo"}
+    job = (await http.post("/v1/jobs", json=body)).raise_for_status().json()
+    seen = [job["progress"]]
+    async with asyncio.timeout(60):
+        while not job["done"]:
+            query = {"wait": 10, "after_version": job["version"]}
+            answer = await http.get(f"/v1/jobs/{job['id']}", params=query)
+            job = answer.raise_for_status().json()
+            seen.append(job["progress"])
+    assert (seen[0], seen[-1]) == (0, 1)
+    assert seen == sorted(seen)
+    assert set(seen) & {count / 10 for count in range(1, 10)}, seen
+
+
 async def test_a_batch_is_watched_live_until_every_job_ends(
     http: httpx.AsyncClient, platform: Platform
 ) -> None:

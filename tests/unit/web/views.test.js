@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { decode } from "../../../services/gallery/atelier_gallery/web/core/blurhash.js";
 import { format, parse } from "../../../services/gallery/atelier_gallery/web/core/router.js";
 import { NOTHING, append, newestFirst, reconcile, refreshed } from "../../../services/gallery/atelier_gallery/web/pages/gallery/list.js";
-import { finishedOf, fractionOf, shownJobs } from "../../../services/gallery/atelier_gallery/web/pages/queue/model.js";
+import { finishedOf, fractionOf, shownJobs, took } from "../../../services/gallery/atelier_gallery/web/pages/queue/model.js";
 import { columnsFor, destination, visibleRows } from "../../../services/gallery/atelier_gallery/web/ui/window.js";
 
 const image = (number, more = {}) => ({ id: `i${number}`, created_at: `2026-01-01T00:00:${String(number).padStart(2, "0")}.000Z`, trashed_at: null, version: 1, ...more });
@@ -93,6 +93,10 @@ test("the queue shows what is under way, what went wrong, and briefly what went 
   const shown = (lingering = [], dismissed = []) => shownJobs(jobs, new Set(lingering), new Set(dismissed)).map(({ status }) => status);
   assert.deepEqual(shown(), ["running", "retrying", "queued", "failed"]);
   assert.deepEqual(shown(["j2"], ["j3"]), ["running", "retrying", "queued", "succeeded"]);
+});
+
+test("what was over at once says so instead of showing no time", () => {
+  assert.deepEqual([took(300, true), took(1_200, true), took(300, false)], ["in under a second", "0:01", "0:00"]);
 });
 
 test("progress is what is finished and what is known, and nothing is made up", () => {

@@ -59,6 +59,8 @@ const socket = createSocket({
       patience = 0;
       store.connected("live", null);
     } else if (state === "unauthenticated") {
+      // The server opens a connection before it says so.
+      store.connected("connecting", null);
       void store.authenticate();
     } else if (store.connection.peek() === "lost") {
       store.connected("lost", at);

@@ -1,4 +1,4 @@
-import { classes, html } from "./html.js";
+import { classes, html, useLayoutEffect, useRef } from "./html.js";
 
 /**
  * A labelled control with an optional hint and error; `control` gets the ids to point at.
@@ -47,11 +47,17 @@ export function Select({ id, label, value, options, onChange, hint }) {
  * @param {string} props.value
  * @param {readonly {value: string, label: import("./html.js").Children, title?: string}[]} props.options
  * @param {(value: string) => void} props.onChange
+ * @param {boolean} [props.oneRow]  many options in a row that scrolls sideways
  */
-export function Chips({ name, legend, value, options, onChange }) {
+export function Chips({ name, legend, value, options, onChange, oneRow = false }) {
+  const ref = useRef(/** @type {HTMLElement | null} */ (null));
+  useLayoutEffect(() => {
+    const chosen = oneRow && ref.current?.querySelector("input:checked")?.parentElement;
+    if (ref.current && chosen) ref.current.scrollLeft = chosen.offsetLeft - (ref.current.clientWidth - chosen.offsetWidth) / 2;
+  }, [value, options.length]);
   return html`<fieldset class="field chips">
     <legend>${legend}</legend>
-    <div class="chip-list">${options.map((option) => html`<label class="chip" key=${option.value} title=${option.title}>
+    <div ref=${ref} class=${classes("chip-list", oneRow && "one-row")}>${options.map((option) => html`<label class="chip" key=${option.value} title=${option.title}>
       <input type="radio" name=${name} value=${option.value} checked=${option.value === value}
         onChange=${() => onChange(option.value)} />
       <span>${option.label}</span></label>`)}</div></fieldset>`;

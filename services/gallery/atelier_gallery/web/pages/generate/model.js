@@ -117,6 +117,8 @@ export function createGenerate({ api, store, toasts, newKey, draft, sleep }) {
       change({ rows: editRow(form.peek().rows, id, text) });
       if (problems.peek() !== NO_PROBLEMS) problems.value = NO_PROBLEMS;
     },
+    /** Ready for the next prompt. */
+    again: () => focus(form.peek().rows[0]?.id ?? 0),
     /** @param {string} text */
     example(text) {
       const rows = offer(form.peek().rows, text);

@@ -10,7 +10,7 @@ import { validSeed } from "./form.js";
 export function StyleChoice({ model }) {
   if (!model.styles.value.length) return null;
   return h(Chips, {
-    name: "style", legend: t("generate.style"), value: model.form.value.style,
+    name: "style", legend: t("generate.style"), oneRow: true, value: model.form.value.style,
     onChange: (style) => model.change({ style }),
     options: [
       { value: "", label: t("generate.noStyle") },

@@ -15,7 +15,9 @@ export function GeneratePage({ model, onAccepted }) {
   const wish = model.focusRow.value;
   const { byRow, rest } = model.problems.value;
   const submit = async () => {
-    if (await model.submit()) onAccepted();
+    if (!await model.submit()) return;
+    ref.current?.scrollTo({ top: 0 });
+    onAccepted();
   };
   /** @param {Event} event */
   const submitted = (event) => {
@@ -42,7 +44,7 @@ export function GeneratePage({ model, onAccepted }) {
 
 /** @param {{model: import("./model.js").Generate}} props */
 function Examples({ model }) {
-  return html`<div class="examples" role="group" aria-label=${t("generate.examples")}>
+  return html`<div class="examples one-row" role="group" aria-label=${t("generate.examples")}>
     <span class="examples-title" aria-hidden="true">${t("generate.examples")}</span>
     ${EXAMPLES.map((key) => html`<button type="button" class="example" key=${key} title=${t(`example.${key}.prompt`)}
       onClick=${() => model.example(t(`example.${key}.prompt`))}>${t(`example.${key}`)}</button>`)}</div>`;

@@ -1,8 +1,9 @@
-import { duration, percent, t, tOr } from "../../core/i18n.js";
+import { percent, t, tOr } from "../../core/i18n.js";
 import { Button, IconButton } from "../../ui/button.js";
 import { classes, h, html } from "../../ui/html.js";
 import { Icon } from "../../ui/icon.js";
 import { Picture } from "../../ui/picture.js";
+import { took } from "./model.js";
 
 /**
  * @typedef {import("../../core/types.js").Job} Job
@@ -30,7 +31,7 @@ function State({ job, model }) {
   void model.tick.value;
   return html`<span class="state">${h(Icon, { name: ICONS[job.status] ?? "clock" })}
     <span>${tOr(`status.${job.status}`, "status.queued")}</span>
-    <span class="elapsed">${duration(model.elapsed(job))}</span></span>`;
+    <span class="elapsed">${took(model.elapsed(job), job.done)}</span></span>`;
 }
 
 /** @param {{job: Job, model: import("./model.js").Queue}} props */

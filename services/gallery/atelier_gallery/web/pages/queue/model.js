@@ -1,6 +1,6 @@
 /** The jobs under way, and what became of those that ended while somebody watched. */
 import { ApiError, repeating } from "../../core/api.js";
-import { t, tOr } from "../../core/i18n.js";
+import { duration, t, tOr } from "../../core/i18n.js";
 import { shorten } from "../../core/text.js";
 import { computed, effect, signal } from "../../ui/html.js";
 
@@ -60,6 +60,9 @@ export function finishedOf(job, fractions) {
   const heard = job.images.length + [...(fractions?.values() ?? [])].filter((fraction) => fraction >= 1).length;
   return job.done ? heard : Math.max(heard, Math.round(job.progress * job.request.n));
 }
+
+/** How long it has taken, or took, in words where a clock would say nothing. @param {number} ms @param {boolean} done */
+export const took = (ms, done) => (done && ms < 1_000 ? t("queue.instant") : duration(ms));
 
 /**
  * @param {object} of

@@ -5,7 +5,7 @@ import { Icon } from "../../ui/icon.js";
 
 /** Says that the connection is lost, and when it is tried again. @param {{store: import("../../core/store.js").Store, onRetry: () => void}} props */
 export function Banner({ store, onRetry }) {
-  const lost = store.connection.value === "lost";
+  const lost = store.connection.value === "lost" && !store.signInNeeded.value;
   return html`<div role="status" class="banner-place">${lost && html`<div class="banner">${h(Icon, { name: "offline" })}
     <span>${t("connection.banner")} ${h(Countdown, { at: store.retryAt.value })}</span>
     ${h(Button, { look: "quiet", onClick: onRetry, children: t("connection.now") })}</div>`}</div>`;

@@ -36,6 +36,8 @@ export function Shell({ store, router, toasts, generate, queue, gallery, image, 
   const accepted = () => {
     if (window.matchMedia("(max-width: 1023px)").matches) {
       requestAnimationFrame(() => document.getElementById("queue")?.scrollIntoView({ block: "start" }));
+    } else {
+      generate.again();
     }
   };
   return html`<a class="skip" href="#gallery">${t("shell.skip")}</a>
@@ -69,7 +71,7 @@ function Mark() {
 
 /** @param {{store: import("../../core/store.js").Store}} props */
 function Status({ store }) {
-  const state = store.connection.value;
+  const state = store.signInNeeded.value ? "signedOut" : store.connection.value;
   return html`<span class="status ${state}"><span class="dot" aria-hidden="true"></span>${t(`connection.${state}`)}</span>`;
 }
 
