@@ -1,6 +1,7 @@
 """The API over real sockets: what clients send and what they are told."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -205,6 +206,43 @@ async def test_a_wrong_field_is_named(api: Api) -> None:
         assert problem["errors"][0]["pointer"].startswith(pointer), body
         assert problem["errors"][0]["detail"]
     assert api.published == []
+
+
+PYDANTIC = re.compile(r"Input|String|Tuple|Value error|pattern|valid (integer|string)|[a-z]=")
+SENTENCES: list[tuple[Any, str]] = [
+    ({"prompt": ""}, "/prompt: This must not be empty."),
+    ({"prompt": "x" * 4001}, "/prompt: This may have at most 4,000 characters."),
+    ({**FOX, "n": 11}, "/n: This must be at most 10."),
+    ({**FOX, "n": "2"}, "/n: This must be a whole number."),
+    ({**FOX, "size": "1024"}, "/size: This must be WIDTHxHEIGHT in pixels, for example 1024x1024."),
+    ({**FOX, "tags": ["x"] * 21}, "/tags: This may have at most 20 entries."),
+    ({**FOX, "output_format": "gif"}, "/output_format: This must be 'png', 'jpeg' or 'webp'."),
+]
+
+
+async def test_problems_are_sentences_for_people(api: Api) -> None:
+    for body, _ in BAD:
+        detail = (await api.http.post("/v1/jobs", json=body)).json()["detail"]
+        assert not PYDANTIC.search(detail), detail
+    for body, expected in SENTENCES:
+        assert (await api.http.post("/v1/jobs", json=body)).json()["detail"] == expected
+    wrong = await api.http.post("/v1/jobs", json=FOX, headers={"Idempotency-Key": "x" * 256})
+    assert wrong.json()["detail"] == (
+        "Idempotency-Key: This must be 1 to 255 printable ASCII characters."
+    )
+
+
+@pytest.mark.parametrize("prompts", [[], ["x"] * 1001])
+async def test_a_batch_has_so_many_prompts(api: Api, prompts: list[str]) -> None:
+    answer = await api.http.post("/v1/batches", json={"prompts": prompts})
+    assert answer.json()["errors"] == [
+        {"pointer": "/prompts", "detail": "A batch has 1 to 1,000 prompts."}
+    ]
+
+
+async def test_a_wrong_entry_is_the_only_error(api: Api) -> None:
+    answer = await api.http.post("/v1/batches", json={"prompts": [{"prompt": "a", "size": "x"}]})
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/prompts/0/size"]
 
 
 IMPOSSIBLE: list[tuple[Any, str, str]] = [

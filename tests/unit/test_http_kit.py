@@ -50,6 +50,7 @@ class Body(BaseModel):
 
 class Filters(BaseModel):
     colour: str | None = None
+    shade: tuple[str, ...] = ()
 
 
 class LeakyError(RuntimeError):
@@ -75,7 +76,7 @@ def make_app(address: PublicAddress | None = None) -> FastAPI:
 
     @router.get("/v1/jobs")
     async def filtered(filters: Annotated[Filters, Query()], tag: str = "") -> Response:
-        return Response(f"{filters.colour}{tag}")
+        return Response(f"{filters.colour}{''.join(filters.shade)}{tag}")
 
     @router.get("/v1/images/{name}")
     async def fail(name: str) -> Response:
@@ -234,6 +235,28 @@ async def test_unknown_query_parameters_are_refused(http: httpx.AsyncClient) -> 
     assert "many" not in wrong.text
 
 
+async def test_what_is_single_is_given_once(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/v1/jobs?colour=red&shade=a&shade=b")).text == "redab"
+    for query, pointer in [("tag=x&tag=x", "?tag"), ("colour=a&shade=b&colour=c", "?colour")]:
+        answer = await http.get(f"/v1/jobs?{query}")
+        assert code(answer) == (422, "invalid_request")
+        [error] = answer.json()["errors"]
+        assert error == {"pointer": pointer, "detail": "This is given more than once."}
+    twice = [("Idempotency-Key", "a"), ("idempotency-key", "b"), ("Authorization", "Bearer key")]
+    answer = await http.post("/v1/jobs", json={}, headers=twice)
+    assert code(answer) == (422, "invalid_request")
+    assert answer.json()["errors"][0]["pointer"] == "Idempotency-Key"
+
+
+async def test_strangers_are_told_that_first(http: httpx.AsyncClient) -> None:
+    for query, body in [("colour=1", b"{}"), ("number=many", b"{}"), ("number=1&number=2", b"{")]:
+        answer = await http.post(
+            f"/v1/jobs?{query}", content=body, headers={**JSON, "Authorization": ""}
+        )
+        assert code(answer) == (401, "unauthenticated")
+    assert "key is needed" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "expected", "allow"),
     [
@@ -283,7 +306,7 @@ async def test_owners(http: httpx.AsyncClient) -> None:
     cookie = {"Authorization": "", "Cookie": "other=1; atelier_session=key"}
     assert (await http.post("/v1/jobs", json={}, headers=cookie)).status_code == 200
     ticket = await http.post("/v1/jobs?ticket=key", json={}, headers={"Authorization": ""})
-    assert ticket.status_code == 422
+    assert ticket.status_code == 401, "tickets are for sockets"
 
 
 async def test_request_ids(http: httpx.AsyncClient) -> None:

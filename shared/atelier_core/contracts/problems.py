@@ -120,7 +120,7 @@ class UnauthenticatedError(Problem):
     def __init__(self) -> None:
         super().__init__(
             Code.UNAUTHENTICATED,
-            "Send a valid API key as `Authorization: Bearer …`, or sign in.",
+            "A valid API key is needed: send it as `Authorization: Bearer KEY`, or sign in.",
             headers={"WWW-Authenticate": "Bearer"},
         )
 

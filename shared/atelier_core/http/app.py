@@ -1,16 +1,18 @@
 """A FastAPI application with everything that all services have in common."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Any, NoReturn, get_origin
 
 from fastapi import APIRouter, FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from atelier_core.http.auth import internal_token
+from atelier_core.http.auth import internal_token, owner_of
 from atelier_core.http.docs import docs_router
 from atelier_core.http.edge import Edge
 from atelier_core.http.health import Probes, health_router
@@ -18,44 +20,73 @@ from atelier_core.http.origin import PublicAddress
 from atelier_core.http.validation import parameter_problem
 from atelier_core.ports import Identity
 
+IDEMPOTENCY_KEY = "Idempotency-Key"
+
 
 class StrictRoute(APIRoute):
-    """A route that refuses query parameters it does not name."""
+    """A route that refuses parameters it does not name, and single ones that are repeated.
+
+    Who calls is asked first: strangers learn nothing of what a route takes.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        lists = _query_names(self)
+        owned = any(dependant.call is owner_of for dependant in _dependants(self))
 
         async def strict(request: Request) -> Response:
-            if request.scope["query_string"]:
-                known = _query_names(self)
-                errors = [
-                    {"loc": ("query", name), "type": "extra_forbidden"}
-                    for name in request.query_params
-                    if name not in known
-                ]
-                if errors:
-                    raise parameter_problem(errors)
+            if errors := [*_query_errors(request, lists), *_header_errors(request)]:
+                if owned:
+                    await owner_of(request)
+                raise parameter_problem(errors)
             return await handle(request)
 
         return strict
 
 
-def _query_names(route: APIRoute) -> frozenset[str]:
-    """The names a query may hold: plain parameters, and the fields of query models."""
-    names: set[str] = set()
+def _query_errors(request: Request, lists: Mapping[str, bool]) -> Iterator[dict[str, Any]]:
+    if not request.scope["query_string"]:
+        return
+    for name, count in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if name not in lists:
+            yield {"loc": ("query", name), "type": "extra_forbidden"}
+        elif count > 1 and not lists[name]:
+            yield {"loc": ("query", name), "type": "repeated"}
+
+
+def _header_errors(request: Request) -> Iterator[dict[str, Any]]:
+    if len(request.headers.getlist(IDEMPOTENCY_KEY)) > 1:
+        yield {"loc": ("header", IDEMPOTENCY_KEY), "type": "repeated"}
+
+
+def _dependants(route: APIRoute) -> Iterator[Dependant]:
     pending = [route.dependant]
     while pending:
         dependant = pending.pop()
         pending += dependant.dependencies
+        yield dependant
+
+
+def _query_names(route: APIRoute) -> dict[str, bool]:
+    """The names a query may hold, plain parameters and the fields of query models, and whether
+    each is a list.
+    """
+    names: dict[str, bool] = {}
+    for dependant in _dependants(route):
         for parameter in dependant.query_params:
-            names.add(parameter.alias)
-            fields = getattr(parameter.field_info.annotation, "model_fields", {})
-            names |= {field.alias or name for name, field in fields.items()}
-    return frozenset(names)
+            kind = parameter.field_info.annotation
+            names[parameter.alias] = _is_list(kind)
+            for name, field in getattr(kind, "model_fields", {}).items():
+                names[field.alias or name] = _is_list(field.annotation)
+    return names
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) in (tuple, list, set, frozenset)
 
 
 def new_router(**options: Any) -> APIRouter:
-    """A router whose routes refuse unknown query parameters."""
+    """A router whose routes refuse unknown and repeated parameters."""
     return APIRouter(route_class=StrictRoute, **options)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from atelier_core.contracts.problems import Code, FieldError, Problem, not_found
@@ -10,13 +11,54 @@ MAX_ERRORS = 20  # a body of a thousand wrong entries is told about the first of
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
+_OBJECT, _LIST = "This must be an object.", "This must be a list."
+_WHOLE, _NUMBER = "This must be a whole number.", "This must be a number."
+_FLAG, _TIME = (
+    "This must be true or false.",
+    "This must be a time with its zone, for example 2026-01-31T12:00:00Z.",
+)
 _SENTENCES = {
     "missing": "This is required.",
     "extra_forbidden": "There is no such field.",
-    "model_type": "This must be an object.",
-    "model_attributes_type": "This must be an object.",
-    "dict_type": "This must be an object.",
+    "repeated": "This is given more than once.",
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "dict_type": _OBJECT,
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "string_type": "This must be text.",
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_parsing_size": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "finite_number": _NUMBER,
+    "bool_type": _FLAG,
+    "bool_parsing": _FLAG,
+    "datetime_type": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_from_date_parsing": _TIME,
+    "datetime_object_invalid": _TIME,
+    "timezone_aware": _TIME,
+    "greater_than_equal": "This must be at least {ge:,}.",
+    "greater_than": "This must be more than {gt:,}.",
+    "less_than_equal": "This must be at most {le:,}.",
+    "less_than": "This must be less than {lt:,}.",
+    "string_too_short": "This must have at least {min_length:,} characters.",
+    "string_too_long": "This may have at most {max_length:,} characters.",
+    "too_short": "This must have at least {min_length:,} entries.",
+    "too_long": "This may have at most {max_length:,} entries.",
+    "literal_error": "This must be {expected}.",
+    "enum": "This must be {expected}.",
 }
+_FORMS = {  # of what has a form or a number of its own
+    "size": "This must be WIDTHxHEIGHT in pixels, for example 1024x1024.",
+    "aspect_ratio": "This must be WIDTH:HEIGHT, each from 1 to 99, for example 4:3.",
+    "prompts": "A batch has 1 to 1,000 prompts.",
+    "Idempotency-Key": "This must be 1 to 255 printable ASCII characters.",
+}
+_FORM_ERRORS = frozenset({"string_pattern_mismatch", "too_short", "too_long"})
 
 
 def pointer(loc: Iterable[str | int]) -> str:
@@ -36,16 +78,28 @@ def pointer(loc: Iterable[str | int]) -> str:
 
 def field_errors(errors: Sequence[Mapping[str, Any]]) -> tuple[FieldError, ...]:
     """The first of `errors` (of `ValidationError.errors()`), about a body."""
-    return tuple(FieldError(pointer(e["loc"]), sentence(e)) for e in errors[:MAX_ERRORS])
+    told = (e for e in errors if not _follows(e, errors))
+    return tuple(FieldError(pointer(e["loc"]), sentence(e)) for e in islice(told, MAX_ERRORS))
+
+
+def _follows(error: Mapping[str, Any], errors: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a list only seems too short because its wrong entries do not count."""
+    loc = error["loc"]
+    return error["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in errors
+    )
 
 
 def sentence(error: Mapping[str, Any]) -> str:
-    """One sentence for people."""
-    if known := _SENTENCES.get(error["type"]):
-        return known
-    if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    return f"{error['msg']}."
+    """One sentence for people; none of them is pydantic's."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in _FORM_ERRORS and (form := _FORMS.get(str(error["loc"][-1]))):
+        return form
+    if kind == "string_too_short" and context["min_length"] == 1:
+        return "This must not be empty."
+    return _SENTENCES.get(kind, "This is not valid.").format(**context)
 
 
 def body_problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
