@@ -14,16 +14,23 @@ $(BIN)/python:
 	@for p in python3.13 python3.12 python3.11 python3; do \
 	  if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then PY=$$p; break; fi; done; \
 	if [ -z "$$PY" ]; then echo "Atelier needs Python 3.11 or newer, and none was found on the PATH." >&2; exit 1; fi; \
+	echo "Making a virtual environment in $(VENV)…"; \
 	$$PY -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module does not work here; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 
+# Says what it does before each quiet step.
+define install
+echo "Installing what Atelier needs into $(VENV) (about a minute, the first time)…"; \
+$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$(1).lock && \
+echo "Installing Atelier itself…" && \
+$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+endef
+
 $(VENV)/.embedded: requirements/embedded.lock pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/embedded.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(call install,embedded)
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(call install,dev)
 	@touch $@ $(VENV)/.embedded
 
 node_modules/.installed: package-lock.json

@@ -199,7 +199,7 @@ def front_door(folder: Path, port: int, api: list[int], gallery: list[int]) -> P
     main = (source / "nginx.conf").read_text()
     main = main.replace("http {\n", "http {\n" + temp, 1)
     user = "user root;\n" if os.geteuid() == 0 else ""
-    main = f"daemon off;\npid {conf}/nginx.pid;\nerror_log stderr warn;\n{user}{main}"
+    main = f"daemon off;\nerror_log stderr warn;\n{user}{main}"
     (conf / "nginx.conf").write_text(main)
     return Process(
         "nginx",
