@@ -74,7 +74,8 @@ class DemoProvider(Unqueued):
 
 
 def _live_with_parent() -> None:
-    """Ctrl-C is the parent's to handle; and a parent that was killed takes this process along."""
+    """Signals to the group are the parent's to handle; one that was killed takes this along."""
+    os.setsid()  # not by ignoring SIGTERM: a pool that broke ends its other processes with it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
