@@ -56,5 +56,7 @@ def configure_logging(*, level: str, form: Literal["text", "json"]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in ("aio_pika", "aiormq", "pymongo", "motor", "asyncio", "uvicorn", "httpx", "PIL"):
+    for name in ("aio_pika", "aiormq"):  # their errors come to us, and we say them
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in ("pymongo", "motor", "asyncio", "uvicorn", "httpx", "PIL"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

@@ -10,6 +10,7 @@ import aio_pika
 import aiormq
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from aiormq.exceptions import InvalidFrameError
 from yarl import URL
 
 from atelier_core.delivery import describe
@@ -43,7 +44,16 @@ def translated(doing: str) -> Iterator[None]:
     except (Exception, asyncio.CancelledError) as exc:
         if not is_trouble(exc):
             raise
-        raise TransientError(f"RabbitMQ, {doing}: {describe(exc)}") from exc
+        raise TransientError(f"RabbitMQ, {doing}: {_said(exc)}") from exc
+
+
+def _said(exc: BaseException) -> str:
+    # The driver keeps the server's reason to itself, but at this step there is only one.
+    if isinstance(exc, InvalidFrameError) and "Connection.OpenOk" in str(exc):
+        return (
+            "there is no such virtual host, or this user may not use it (the address's last part)"
+        )
+    return describe(exc)
 
 
 def server_url(text: str) -> URL:

@@ -38,9 +38,9 @@ async def prepare(http: S3Http, client: Minio, *, bucket: str, region: str) -> b
             conditional = await _compares_and_sets(http)
             break
         except RefusedError as exc:
-            raise SettingsError(f"Bucket {bucket}{exc}.") from exc
+            raise SettingsError(f"Bucket {bucket}: {_said(exc)}.") from exc
         except TransientError as exc:
-            log.warning("waiting for the object store: %s", exc)
+            log.warning("waiting for the object store, bucket %s: %s", bucket, _said(exc))
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
     if not conditional:
@@ -60,7 +60,7 @@ async def _make_bucket(http: S3Http, client: Minio, *, bucket: str, region: str)
         except (PermanentError, ValueError) as exc:
             raise SettingsError(f"There can be no bucket {bucket!r}: {exc}.") from exc
     except PermanentError as exc:
-        raise SettingsError(f"Bucket {bucket}{exc}.") from exc
+        raise SettingsError(f"Bucket {bucket}: {_said(exc)}.") from exc
 
 
 async def _compares_and_sets(http: S3Http) -> bool:
@@ -78,6 +78,12 @@ async def _compares_and_sets(http: S3Http) -> bool:
         return True
     finally:
         await http.call("DELETE", key)
+
+
+def _said(error: Exception) -> str:
+    """The error without the key it begins with: the bucket has none, a probe's tells nothing."""
+    _, colon, said = str(error).partition(": ")
+    return said if colon else str(error)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import ReturnDocument, UpdateOne, WriteConcern
-from pymongo.errors import BulkWriteError, InvalidURI, PyMongoError
+from pymongo.errors import BulkWriteError, InvalidURI, OperationFailure, PyMongoError
 
 from atelier_api.ports import KEPT, Claim, Row, Scope, State
 from atelier_core.errors import SettingsError, TransientError
@@ -20,6 +20,7 @@ Collection = AsyncIOMotorCollection[Document]
 SCHEMES: Final = ("mongodb://", "mongodb+srv://")
 TIMEOUT: Final = 2_000  # milliseconds that anything may take
 DUPLICATE_KEY: Final = 11000
+REFUSED: Final = 18  # the credentials are wrong
 TRIES: Final = 3  # of racing upserts: a duplicate key means that the row is there now
 
 
@@ -65,6 +66,9 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except PyMongoError as exc:
+        if isinstance(exc, OperationFailure) and exc.code == REFUSED:
+            message = "MongoDB refuses the user or the password in ATELIER_MONGO_URL."
+            raise TransientError(message) from exc
         raise TransientError(f"MongoDB: {type(exc).__name__}") from exc
 
 

@@ -19,6 +19,7 @@ Database = AsyncIOMotorDatabase[Document]
 
 DUPLICATE_KEY: Final = 11000
 MISTAKES: Final = frozenset({2, 9, 14})  # bad value, cannot be parsed, wrong type: ours, for ever
+REFUSED: Final = 18  # the credentials are wrong
 HOUR: Final = 3_600_000  # milliseconds
 WINDOWS: Final = (HOUR, 10 * HOUR, 100 * HOUR, 1_000 * HOUR, 10_000 * HOUR)
 SELECTIVE: Final = frozenset({"job_id", "batch_id"})  # few have the same
@@ -33,6 +34,9 @@ def translated() -> Iterator[None]:
     except PyMongoError as exc:
         if isinstance(exc, OperationFailure) and exc.code in MISTAKES:
             raise
+        if isinstance(exc, OperationFailure) and exc.code == REFUSED:
+            message = "MongoDB refuses the user or the password in ATELIER_MONGO_URL."
+            raise TransientError(message) from exc
         raise TransientError(f"MongoDB: {type(exc).__name__}") from exc
 
 
