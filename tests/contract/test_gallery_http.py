@@ -59,6 +59,8 @@ async def test_a_job_is_read_and_has_its_version_as_etag(gallery: Running) -> No
     assert not {"step", "deferred_until"} & set(shown)
     again = await gallery.http.get(f"/v1/jobs/{job.id}", headers={"If-None-Match": 'W/"1"'})
     assert (again.status_code, again.content) == (304, b"")
+    some = await gallery.http.get(f"/v1/jobs/{job.id}", headers={"If-None-Match": "*"})
+    assert some.status_code == 304
     head = await gallery.http.head(f"/v1/jobs/{job.id}")
     assert (head.status_code, head.content) == (200, b"")
 
@@ -162,6 +164,17 @@ async def test_lists_page_filter_and_keep_their_cursor(gallery: Running) -> None
     after = {"created_after": at(1).isoformat(), "created_before": at(4).isoformat()}
     assert (await listed(**after))[0] == ["fox 3", "fox 2"]
     assert (await listed(model="auto"))[0][0] == "fox 4"
+    job = accepted()
+    by = call("a", provider="demo", model="demo/painter")
+    await gallery.store(picture(job), b"0123456789")
+    await gallery.bus.publish(requested(job), ended(job, picture(job), calls=(by,)))
+    await gallery.done(job.id)
+    assert (await listed(model="demo"))[0] == ["a red fox"], "an alias of the model that drew"
+    assert (await listed(model=["painter", "auto"], limit=1))[0] == ["a red fox"]
+    twice = await gallery.http.get("/v1/jobs?limit=1&limit=2")
+    assert problem(twice) == (422, "invalid_request")
+    character = await gallery.http.get("/v1/images?character=x")
+    assert [e["pointer"] for e in character.json()["errors"]] == ["?character"]
     wrong = await gallery.http.get("/v1/jobs", params={"cursor": cursor, "tag": "t1"})
     assert problem(wrong) == (400, "invalid_cursor")
     of_images = await gallery.http.get("/v1/images", params={"cursor": cursor})

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from starlette.responses import Response
 
 from atelier_core.domain.job import Job
+from atelier_gallery.media import unchanged
 
 JSON = "application/json"
 
@@ -23,7 +24,6 @@ def job_answer(job: Job, *, if_none_match: str | None = None) -> Response:
     """The job, its version as `ETag`; 304 if the reader has that one."""
     etag = f'"{job.version}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    known = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
-    if etag in known:
+    if unchanged(if_none_match, etag):
         return Response(status_code=304, headers=headers)
     return json_answer(job.public_json(), headers=headers)

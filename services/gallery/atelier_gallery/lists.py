@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from fastapi import Depends, Query
 from pydantic import AwareDatetime, BaseModel, StringConstraints
 
-from atelier_core.contracts.problems import Code, Problem
+from atelier_core.contracts.catalogue import catalogue
+from atelier_core.contracts.problems import Code, FieldError, Problem
 from atelier_core.domain.image import Image
 from atelier_core.domain.job import Job
 from atelier_core.domain.outcome import JobStatus
@@ -62,11 +63,16 @@ class Common:
         created_before: Instant = None,
     ) -> None:
         if character:
-            raise Problem(Code.UNSUPPORTED_PARAMETER, "Characters are not built yet.")
+            detail = "This version does not have it yet."
+            raise Problem(
+                Code.UNSUPPORTED_PARAMETER,
+                f"?character: {detail}",
+                errors=(FieldError("?character", detail),),
+            )
         self.limit, self.cursor, self.ascending = limit, cursor, order == "asc"
         self.filters: dict[str, Any] = {
             "tags": tag,
-            "models": model,
+            "models": tuple(name for asked in model for name in _model_names(asked)),
             "providers": provider,
             "batches": batch,
             "created_after": created_after,
@@ -124,6 +130,11 @@ def image_filter(
         trashed=trashed or (False,),
         favorite=favorite,
     )
+
+
+def _model_names(asked: str) -> tuple[str, ...]:
+    """`asked` itself, and if it is an alias, the models that may have drawn for it."""
+    return (asked, *(model.id for model in catalogue().models if asked in model.aliases))
 
 
 def _place(created_at: Any, name: Any) -> Place:
