@@ -8,19 +8,49 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from atelier_core.errors import SettingsError
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
+_WHOLE = "a whole number"
+_MUST_BE = {  # after "it must be", by the kind of pydantic's error
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_parsing_size": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_parsing": "a number",
+    "bool_parsing": "true or false",
+    "literal_error": "{expected}",
+    "greater_than_equal": "at least {ge}",
+    "greater_than": "more than {gt}",
+    "less_than_equal": "at most {le}",
+    "less_than": "less than {lt}",
+    "string_too_short": "at least {min_length} characters long",
+    "string_too_long": "at most {max_length} characters long",
+}
+
+
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is none, a bracket that is not closed
+        known = False
+    if not known:
         raise ValueError("must be an http:// or https:// address")
     if parts.username or parts.password:
         raise ValueError("must not hold a user name or password")
     return value.rstrip("/")
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.path or parts.query or parts.fragment or value[-1] in "?#":
+        raise ValueError("must be an origin without a path, for example https://images.example.com")
+    return value
 
 
 def _header_safe(value: SecretStr) -> SecretStr:
@@ -40,6 +70,7 @@ def _amqp_url(value: str) -> str:
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Origin = Annotated[HttpUrl, AfterValidator(_origin)]
 AmqpUrl = Annotated[str, AfterValidator(_amqp_url)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -50,7 +81,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     host: str = Field("127.0.0.1", alias="ATELIER_HOST")
-    public_url: HttpUrl | None = Field(None, alias="ATELIER_PUBLIC_URL")
+    public_url: Origin | None = Field(None, alias="ATELIER_PUBLIC_URL")
     api_key: ApiKey | None = Field(None, alias="ATELIER_API_KEY")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", alias="ATELIER_LOG_LEVEL"
@@ -79,8 +110,7 @@ class Settings(BaseModel):
         except ValidationError as exc:
             error = exc.errors(include_input=False, include_url=False)[0]
             name = str(error["loc"][0]) if error["loc"] else "The settings"
-            verb = "is missing" if error["type"] == "missing" else f"is wrong: {error['msg']}"
-            raise SettingsError(f"{name} {verb}.") from None
+            raise SettingsError(f"{name} {_fault(error)}.") from None
         settings.check()
         return settings
 
@@ -99,6 +129,18 @@ class Settings(BaseModel):
     @property
     def key(self) -> str | None:
         return self.api_key.get_secret_value() if self.api_key else None
+
+
+def _fault(error: ErrorDetails) -> str:
+    """What is wrong, as the end of a sentence that begins with the variable."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "missing":
+        return "is missing"
+    if kind == "value_error":
+        return f"is wrong: it {context['error']}"
+    if kind in _MUST_BE:
+        return f"is wrong: it must be {_MUST_BE[kind].format(**context)}"
+    return "is wrong"
 
 
 def _read(name: str, environ: Mapping[str, str]) -> str | None:

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import Field
@@ -14,6 +14,9 @@ from atelier_worker.settings import ProviderSettings
 class EmbeddedSettings(ProviderSettings):
     port: Port = Field(8080, alias="ATELIER_PORT")
     data: Path = Field(Path("data"), alias="ATELIER_DATA")
+    media_mode: Literal["proxy"] = Field(  # there is no store to send browsers to
+        "proxy", alias="ATELIER_MEDIA_MODE"
+    )
 
     @classmethod
     def of(cls, **flags: Any) -> "EmbeddedSettings":
