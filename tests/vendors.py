@@ -11,6 +11,7 @@ import pytest
 from atelier_core.contracts.catalogue import catalogue
 from atelier_worker.ports import Order, ProviderError
 from atelier_worker.providers.a1111 import A1111Provider
+from atelier_worker.providers.comfyui import ComfyUIProvider
 from atelier_worker.providers.fal import FalProvider
 from atelier_worker.providers.huggingface import HuggingFaceProvider
 from atelier_worker.providers.patience import Pace
@@ -19,6 +20,7 @@ from fakes import fal as fal_fake
 from fakes import huggingface as huggingface_fake
 from fakes import replicate as replicate_fake
 from fakes.a1111 import FakeA1111
+from fakes.comfyui import FakeComfyUI
 from fakes.fal import FakeFal
 from fakes.huggingface import FakeHuggingFace
 from fakes.kit import listening
@@ -26,6 +28,7 @@ from fakes.replicate import FakeReplicate
 
 HuggingFace = tuple[HuggingFaceProvider, FakeHuggingFace]
 A1111 = tuple[A1111Provider, FakeA1111]
+ComfyUI = tuple[ComfyUIProvider, FakeComfyUI]
 Replicate = tuple[ReplicateProvider, FakeReplicate]
 Fal = tuple[FalProvider, FakeFal]
 
@@ -110,6 +113,18 @@ async def a1111() -> AsyncIterator[A1111]:
         asyncio.timeout(30),
         listening(FakeA1111()) as fake,
         A1111Provider.open(fake.url, book=catalogue(), pace=QUICK) as provider,
+    ):
+        yield provider, fake
+
+
+@asynccontextmanager
+async def comfyui(*, pace: Pace = QUICK) -> AsyncIterator[ComfyUI]:
+    fake = FakeComfyUI()
+    async with (
+        asyncio.timeout(30),
+        listening(fake),
+        fake.working(),
+        ComfyUIProvider.open(fake.url, book=catalogue(), pace=pace) as provider,
     ):
         yield provider, fake
 

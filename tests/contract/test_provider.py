@@ -195,6 +195,12 @@ SUBJECTS: Mapping[str, Subject] = {
         several=False,
         priced=True,
     ),
+    "comfyui": Subject(
+        open=lambda: only(vendors.comfyui()),
+        changes={"model": "comfyui/default"},
+        several=True,
+        priced=True,
+    ),
     "replicate": Subject(
         open=lambda: only(vendors.replicate()),
         changes={"model": "replicate/stability-ai/sdxl"},

@@ -147,7 +147,7 @@ class FalProvider:
                 return await self._talk.ask(Result, "GET", call)
             except ProviderError as exc:
                 if failed and exc.http_status is not None:
-                    raise last_word(exc) from exc
+                    raise last_word(exc, cost=Money.unknown()) from exc
                 raise
 
         return await self._pace.patiently(once)

@@ -19,17 +19,19 @@ LONGEST: Final = 60.0  # seconds a vendor's `Retry-After` is obeyed for a look
 BROKEN: Final = 5  # answers 500 in a row after which a call is given up
 
 _T = TypeVar("_T")
+_UNKNOWN: Final = Money.unknown()
 _PERCENT = re.compile(r"(\d{1,3})%\|")  # a line of tqdm
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
     """How a call is followed, in seconds: until the `first` look at it, and `pauses` after the
-    first, second, … trouble in a row (then always the last).
+    first, second, … trouble in a row (then always the last). One that is given up costs `cost`.
     """
 
     first: float = 0.5
     pauses: tuple[float, ...] = (0.5, 2.0, 5.0)
+    cost: Money = _UNKNOWN
 
     def looks(self) -> Iterator[float]:
         """The pauses between the looks at a call: short ones at first."""
@@ -55,7 +57,7 @@ class Pace:
             except ProviderError as exc:
                 broken = broken + 1 if exc.http_status == 500 else 0  # noqa: PLR2004 - a status
                 if exc.fault not in AGAIN or broken >= BROKEN:
-                    raise last_word(exc) from exc
+                    raise last_word(exc, cost=self.cost) from exc
                 await asyncio.sleep(max(next(pauses), min(exc.retry_after or 0.0, LONGEST)))
 
 
@@ -81,7 +83,7 @@ def fraction_in(log: str) -> float | None:
     return min(int(found[-1]), 100) / 100 if found else None
 
 
-def last_word(error: ProviderError) -> ProviderError:
+def last_word(error: ProviderError, *, cost: Money) -> ProviderError:
     """`error` as the end of a call that was submitted: not to be tried again, and perhaps paid."""
     waiting = error.fault in AGAIN or error.fault is Fault.MODEL_UNAVAILABLE
     return ProviderError(
@@ -89,5 +91,5 @@ def last_word(error: ProviderError) -> ProviderError:
         error.detail,
         http_status=error.http_status,
         provider_request_id=error.provider_request_id,
-        cost=error.cost or Money.unknown(),
+        cost=error.cost or cost,
     )

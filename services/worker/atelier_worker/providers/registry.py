@@ -9,6 +9,7 @@ from atelier_core.contracts.catalogue import catalogue
 from atelier_core.errors import SettingsError
 from atelier_worker.ports import ImageProvider
 from atelier_worker.providers.a1111 import A1111Provider
+from atelier_worker.providers.comfyui import ComfyUIProvider
 from atelier_worker.providers.compatible import CompatibleProvider
 from atelier_worker.providers.demo import DemoProvider
 from atelier_worker.providers.fake import FakeProvider
@@ -83,6 +84,10 @@ VENDORS: Final[Mapping[str, Vendor]] = {
     "a1111": Vendor(
         lambda v: A1111Provider.open(v["A1111_URL"], book=catalogue()),
         needs="A1111_URL",
+    ),
+    "comfyui": Vendor(
+        lambda v: ComfyUIProvider.open(v["COMFYUI_URL"], book=catalogue()),
+        needs="COMFYUI_URL",
     ),
 }
 

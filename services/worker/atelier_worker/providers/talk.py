@@ -1,6 +1,6 @@
 """The small talk with a vendor: short JSON out, short JSON in. Pictures do not come this way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -38,16 +38,36 @@ class Talk:
         Raises:
             ProviderError: on the way, as refused, or because the answer cannot be read.
         """
-        with transport_errors():
-            async with self._client.stream(method, path, json=json, timeout=seconds) as response:
-                raw = await read_up_to(response, MAX_TALK)
-        if not response.is_success:
-            raise self._refused(response, raw)
+        response, raw = await self.hear(method, path, json=json, seconds=seconds)
         try:
             return kind.model_validate_json(raw)
         except ValidationError as exc:
             detail, status = "The provider's answer cannot be read.", response.status_code
             raise ProviderError(Fault.BAD_RESPONSE, detail, http_status=status) from exc
+
+    async def hear(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, str] | None = None,
+        seconds: float = SECONDS,
+        limit: int = MAX_TALK,
+    ) -> tuple[httpx.Response, bytes]:
+        """The answer of a success and its body, of at most `limit` bytes and whatever kind.
+
+        Raises:
+            ProviderError: on the way, or as refused.
+        """
+        with transport_errors():
+            async with self._client.stream(
+                method, path, json=json, params=params, timeout=seconds
+            ) as response:
+                raw = await read_up_to(response, limit)
+        if not response.is_success:
+            raise self._refused(response, raw)
+        return response, raw
 
     async def learn(self, kind: type[_T], path: str) -> _T:
         """As `ask`, of what must be known before a call is made.
