@@ -87,8 +87,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 means any free one.
+def listen(host: str, port: int, *, setting: str = "ATELIER_PORT") -> socket.socket:
+    """A bound socket; port 0 means any free one. `setting` is what an operator changes.
 
     Raises:
         SettingsError: the address is taken or is not this machine's.
@@ -108,7 +108,7 @@ def listen(host: str, port: int) -> socket.socket:
         sock.close()
         raise SettingsError(
             f"Port {port} on {host} cannot be used ({exc.strerror or exc});"
-            " choose another with --port or ATELIER_PORT."
+            f" choose another with {setting}."
         ) from exc
     return sock
 
@@ -129,8 +129,12 @@ async def serve(
     Raises:
         SettingsError: the port cannot be used.
     """
+    # Here, because a worker uses this module and has no HTTP framework.
+    from atelier_core.http.protocol import HttpProtocol  # noqa: PLC0415
+
     config = uvicorn.Config(
         app,
+        http=HttpProtocol,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -18,10 +18,12 @@ from atelier_core.adapters.sqlite_bus import SqliteBus
 from atelier_core.contracts.topology import INTERACTIVE
 from atelier_core.errors import SettingsError
 from atelier_core.http.frontdoor import FrontDoor
+from atelier_core.http.health import Probes
 from atelier_core.http.origin import PublicAddress
 from atelier_core.runtime import USAGE, listen, run_process, serve
 from atelier_core.telemetry import configure_logging
 from atelier_embedded.folder import locked
+from atelier_embedded.room import Room, Submissions
 from atelier_embedded.settings import EmbeddedSettings
 from atelier_gallery.stores.sqlite_images import SqliteImageStore
 from atelier_gallery.stores.sqlite_jobs import SqliteJobStore
@@ -52,16 +54,20 @@ async def platform(
     names = chosen(providers, variables)
     async with AsyncExitStack() as stack:
         stack.enter_context(locked(data))
+        room = Room(data / "reserve")
+        await stack.enter_async_context(room.kept())
         engine = await stack.enter_async_context(SqliteEngine.open(data / "atelier.db"))
         bus = await stack.enter_async_context(SqliteBus.open(engine))
-        blobs = await stack.enter_async_context(FileBlobStore.open(data / "blobs"))
+        blobs = await stack.enter_async_context(
+            FileBlobStore.open(data / "blobs", low=lambda: room.low)
+        )
         media = await stack.enter_async_context(MediaPool.open())
         vendors = await stack.enter_async_context(open_providers(names, variables))
         rows, tickets = await stack.enter_async_context(open_stores(engine))
         stores = atelier_api.service.Stores(idempotency=rows, tickets=tickets)
         address = PublicAddress(public_url)
         identity = atelier_api.service.sessions(stores, api_key=api_key)
-        probes = {"database": lambda: bus.depth(INTERACTIVE)}
+        probes: Probes = {"database": lambda: bus.depth(INTERACTIVE), "disk": room.probe}
         gallery = await stack.enter_async_context(
             atelier_gallery.service.service(
                 source=bus,
@@ -79,7 +85,7 @@ async def platform(
         )
         api = await stack.enter_async_context(
             atelier_api.service.service(
-                publisher=bus,
+                publisher=Submissions(bus, room),
                 source=bus,
                 stores=stores,
                 reader=gallery.reader,
@@ -128,7 +134,8 @@ def up(
             webbrowser.open(address)
 
     async def main(leaving: asyncio.Event) -> None:
-        sock = listen(settings.host, settings.port)  # first: a taken port changes nothing
+        # First: a taken port changes nothing.
+        sock = listen(settings.host, settings.port, setting="--port or ATELIER_PORT")
         async with platform(
             settings.data,
             public_url=settings.public_url,

@@ -34,12 +34,14 @@ from atelier_core.errors import (
     NotFoundError,
     PermanentError,
     SettingsError,
+    StorageFullError,
 )
 from atelier_core.ports import Blob, BlobInfo
 
 T = TypeVar("T")
 
 _PIECE = 256 * 1024
+_SMALL = 64 * 1024  # records of runs and thumbnails; pictures are larger
 _PAGE = 200  # blobs described per visit to a thread when listing
 _LOCKS = 256
 _THREADS = 16
@@ -50,7 +52,8 @@ class FileBlobStore:
 
     conditional = True
 
-    def __init__(self, root: Path, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, root: Path, threads: ThreadPoolExecutor, low: Callable[[], bool]) -> None:
+        self._low = low
         self._blobs = root / "blobs"
         self._tmp = root / "tmp"
         self._folders = Folders(self._blobs)
@@ -59,9 +62,12 @@ class FileBlobStore:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, root: Path | str) -> AsyncIterator[Self]:
+    async def open(
+        cls, root: Path | str, *, low: Callable[[], bool] = lambda: False
+    ) -> AsyncIterator[Self]:
         """A store in the folder `root`, which is made if need be.
 
+        While `low()` only small blobs are taken, so that the last room is there for deleting.
         What an interrupted process left half written is removed. Leaving waits for writes in hand.
 
         Raises:
@@ -70,7 +76,7 @@ class FileBlobStore:
         threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="blobs")
         try:
             try:
-                store = await asyncio.to_thread(cls._prepared, Path(root), threads)
+                store = await asyncio.to_thread(cls._prepared, Path(root), threads, low)
             except OSError as exc:
                 reason = exc.strerror or exc
                 raise SettingsError(f"The folder {root} cannot hold blobs: {reason}.") from exc
@@ -79,8 +85,8 @@ class FileBlobStore:
             threads.shutdown(wait=True)
 
     @classmethod
-    def _prepared(cls, root: Path, threads: ThreadPoolExecutor) -> Self:
-        store = cls(root.resolve(), threads)
+    def _prepared(cls, root: Path, threads: ThreadPoolExecutor, low: Callable[[], bool]) -> Self:
+        store = cls(root.resolve(), threads, low)
         store._tmp.mkdir(parents=True, exist_ok=True)
         store._blobs.mkdir(exist_ok=True)
         for leftover in store._tmp.iterdir():
@@ -116,6 +122,8 @@ class FileBlobStore:
                 raise ConflictError(f"{key} is not what it was")
 
         def work() -> str:
+            if len(data) > _SMALL and self._low():
+                raise StorageFullError(f"no room for {key}: the last of the disk is kept free")
             with translated_os(key):
                 check()  # spares a loser the writing; the check that decides comes under the lock
                 etag, trailer = make_trailer(content_type=content_type, meta=kept)
