@@ -1,0 +1,53 @@
+"""What the logs say of servers that refuse us: each failure once, in a sentence, no secrets."""
+
+import asyncio
+import logging
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+from pymongo.errors import OperationFailure
+
+import atelier_gallery.stores.mongo as gallery_mongo
+from atelier_core.adapters.rabbitmq_link import Link, server_url
+from atelier_core.errors import SettingsError, TransientError
+from atelier_core.runtime import listen
+
+pytestmark = pytest.mark.anyio
+
+
+async def nothing(_: object) -> None:
+    pass
+
+
+async def test_a_missing_virtual_host_is_named(
+    amqp_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = urlsplit(amqp_url)._replace(path="/there-is-none").geturl()
+    link = Link(server_url(address), name="test", declare=nothing)
+    async with asyncio.timeout(10):
+        running = asyncio.create_task(link.run())
+        while "virtual host" not in link.trouble:
+            await asyncio.sleep(0.02)
+        running.cancel()
+    ours = [r for r in caplog.records if r.name.startswith("atelier_core")]
+    assert ours
+    assert all(r.levelno == logging.WARNING for r in ours)
+
+
+async def test_refused_credentials_name_the_setting_only() -> None:
+    with (
+        pytest.raises(TransientError, match="ATELIER_MONGO_URL") as caught,
+        gallery_mongo.translated(),
+    ):
+        raise OperationFailure("Authentication failed for somebody", 18)
+    assert "somebody" not in str(caught.value)
+
+
+async def test_a_taken_port_names_what_can_be_changed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError) as caught:
+            listen("127.0.0.1", port)
+    assert "--port" not in str(caught.value)
+    assert "ATELIER_PORT" in str(caught.value)
