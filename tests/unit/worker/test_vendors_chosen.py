@@ -17,8 +17,13 @@ SET = {
     "COMPATIBLE_MODEL": "sdxl",
     "GEMINI_API_KEY": "AIzaSecret",
     "STABILITY_API_KEY": "sk-stable-secret",
+    "REPLICATE_API_TOKEN": "r8_secret",
+    "FAL_KEY": "id:fal-secret",
+    "HF_TOKEN": "hf_secret",
+    "A1111_URL": "http://localhost:7860",
+    "COMFYUI_URL": "http://localhost:8188",
 }
-KEYS = [name for name in SET if name.endswith("KEY")]
+KEYS = [name for name in SET if name.endswith(("KEY", "TOKEN"))]
 
 
 async def test_who_has_a_key_is_on() -> None:
@@ -26,6 +31,7 @@ async def test_who_has_a_key_is_on() -> None:
     variables = settings.vendor_variables
     assert variables == SET | {"OPENAI_BASE_URL": "https://proxy.example/v1"}
     names = ("demo", "openai", "compatible", "gemini", "stability")
+    names += ("replicate", "fal", "huggingface", "a1111", "comfyui")
     assert set(chosen(None, variables)) == set(names)
     async with open_providers(names, variables) as opened:
         assert tuple(provider.name for provider in opened) == names
