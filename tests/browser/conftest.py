@@ -37,7 +37,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
 expect.set_options(timeout=PATIENCE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it runs, Playwright's loop is in the way of all others
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
         if os.environ.get("CI"):
