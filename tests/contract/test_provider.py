@@ -35,28 +35,9 @@ from fakes.kit import listening
 from fakes.openai import FakeCompatible, FakeOpenAI
 from fakes.provider_server import Vendor, vendor
 from fakes.stability import FakeStability
+from vendors import Listening
 
 pytestmark = pytest.mark.anyio
-
-
-@dataclass
-class Listening:
-    """A `Caller` that writes down what it is told."""
-
-    ids: list[str] = field(default_factory=list)
-    told: list[tuple[int, float]] = field(default_factory=list)
-    received: list[int] = field(default_factory=list)
-    accepted: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def submitted(self, provider_job_id: str) -> None:
-        self.ids.append(provider_job_id)
-        self.accepted.set()
-
-    def progress(self, index: int, fraction: float) -> None:
-        self.told.append((index, fraction))
-
-    async def receiving(self, size: int) -> None:
-        self.received.append(size)
 
 
 def order(prompt: str = "a red fox", *, indexes: tuple[int, ...] = (0,), **changes: Any) -> Order:
