@@ -8,7 +8,7 @@ with Client() as client:
 from atelier_client.aio import AsyncBatch, AsyncClient, AsyncImage, AsyncJob
 from atelier_client.client import Batch, Client, Image, Job
 from atelier_client.errors import ApiError, AtelierError, JobFailed, Unreachable
-from atelier_client.live import LiveState, reduce
+from atelier_client.live import LiveState, Message, reduce
 from atelier_client.parameters import Entry, ImageFilters, JobFilters, Parameters
 from atelier_client.retry import Retry
 from atelier_client.values import DryRun, Update
@@ -30,6 +30,7 @@ __all__ = [
     "JobFailed",
     "JobFilters",
     "LiveState",
+    "Message",
     "Parameters",
     "Retry",
     "Unreachable",

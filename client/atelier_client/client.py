@@ -10,6 +10,7 @@ import httpx
 
 from atelier_client.blocking import Runner
 from atelier_client.effects import Flow
+from atelier_client.live import Message
 from atelier_client.operations import Operations
 from atelier_client.parameters import Entry, ImageFilters, JobFilters, Parameters
 from atelier_client.retry import Retry
@@ -221,6 +222,15 @@ class Client:
         return self._runner.iterate(
             self._does.watch(ids), lambda change: Update(self._snapshot(change), change.message)
         )
+
+    def follow(self, *topics: str, cursor: str | None = None) -> Iterator[Message]:
+        """Every live message of these topics (`me`, `job:ID`, `batch:ID`; none: `me`), for ever.
+
+        Cuts are bridged; `cursor` carries on where an earlier follower stopped. A view is kept by
+        `state = reduce(state, [message])`. Raises ApiError when the topics or the key are refused,
+        Unreachable when nobody answers at first.
+        """
+        return self._runner.iterate(self._does.follow(topics, cursor), lambda message: message)
 
     def _snapshot(self, change: Change) -> Job:
         return Job.of(change.job, self).model_copy(update={"fractions": dict(change.fractions)})

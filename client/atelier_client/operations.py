@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from atelier_client import download, flows, requests, watching
+from atelier_client import download, flows, requests, stream, watching
 from atelier_client.effects import Call, Flow
 from atelier_client.flows import Clock
 from atelier_client.parameters import Entry
@@ -78,6 +78,9 @@ class Operations:
 
     def watch(self, identifiers: Iterable[str]) -> Flow[None]:
         return watching.watch(identifiers, self.patient)
+
+    def follow(self, topics: Iterable[str], cursor: str | None) -> Flow[None]:
+        return stream.follow(topics or ("me",), cursor, self.patient)
 
 
 def _fresh() -> str:

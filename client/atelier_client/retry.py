@@ -25,8 +25,12 @@ class Retry:
         """Seconds to wait after that many failures in a row, or None to give up."""
         if failures > self.attempts or (asked or 0.0) > self.patience:
             return None
-        backoff = min(self.cap, self.base * 2.0 ** (failures - 1))
-        return max(asked or 0.0, backoff * (0.5 + self.jitter() / 2))
+        return max(asked or 0.0, self.backoff(failures))
+
+    def backoff(self, failures: int) -> float:
+        """Seconds to wait after that many failures in a row; at least half of it is certain."""
+        doubled = self.base * 2.0 ** min(failures - 1, 60)
+        return min(self.cap, doubled) * (0.5 + self.jitter() / 2)
 
 
 ON_THE_WAY = Retry(attempts=8)  # somebody is waiting for a result that will come: more patience

@@ -1,25 +1,22 @@
-"""Following jobs to their end: by server-sent events, else by asking.
+"""Watching jobs to their end: by server-sent events, else by asking.
 
-The stream is resumed where it broke. Where it cannot be had at all (a proxy that buffers, a server
-without it) the truth is polled instead; whoever watches sees the same updates, only later.
+Where no stream can be had at all (a proxy that buffers, a server without it) the truth is polled
+instead; whoever watches sees the same updates, only later.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from atelier_client import requests
-from atelier_client.answers import check
-from atelier_client.effects import Call, Emit, Flow, Pause, Read
-from atelier_client.errors import ApiError, Unreachable
+from atelier_client.effects import Call, Emit, Flow, Pause
 from atelier_client.flows import PAGE, ask, locate
 from atelier_client.live import LiveState, Message, Resource, reduce
 from atelier_client.requests import HOLD, segment
-from atelier_client.retry import ON_THE_WAY, Retry, patiently
+from atelier_client.retry import ON_THE_WAY, Retry
+from atelier_client.stream import Feed
 
 TOPICS = 20  # of one stream, at most
-_DENIED = (401, 403)
 
 
 @dataclass(frozen=True)
@@ -82,56 +79,6 @@ class Board:
         return job.get("id") in self.ids or _batch_of(job) in self.batches
 
 
-class Stream:
-    """The live stream of some topics, opened when needed and resumed after a cut."""
-
-    def __init__(self, topics: tuple[str, ...], retry: Retry) -> None:
-        self._topics = topics
-        self._retry = retry
-        self._cursor: str | None = None
-        self._open = False
-        self._alive = False  # whether this connection has ever said anything
-
-    def next(self) -> Flow[Message | None]:
-        """The next message, or None if the stream is of no use here.
-
-        Raises Unreachable when the server stays away, ApiError when it refuses the key.
-        """
-        while True:
-            if not self._open:
-                usable = yield from patiently(self._connect, self._retry)
-                if not usable:
-                    return None
-            try:
-                event = yield Read()
-            except Unreachable:
-                event = None
-            if event is not None:
-                self._alive = True
-                message = _message(event)
-                self._cursor = message.get("id") or self._cursor
-                return message
-            self._open = False
-            if not self._alive:
-                return None
-            yield Pause(self._retry.delay(1, None) or 0.0)
-
-    def _connect(self) -> Flow[bool]:
-        self._alive = False
-        reply = yield requests.stream(self._topics, self._cursor)
-        try:
-            check(reply)
-        except ApiError as refusal:
-            if refusal.code == "invalid_cursor" and self._cursor is not None:
-                self._cursor = None
-                return (yield from self._connect())
-            if refusal.retryable or refusal.status in _DENIED:
-                raise
-            return False
-        self._open = reply.headers.get("content-type", "").startswith("text/event-stream")
-        return self._open
-
-
 def watch(identifiers: Iterable[str], retry: Retry = ON_THE_WAY) -> Flow[None]:
     """Emits a `Change` for all that happens to these jobs (or batches) until all are done.
 
@@ -146,12 +93,12 @@ def watch(identifiers: Iterable[str], retry: Retry = ON_THE_WAY) -> Flow[None]:
         if target.get("object") != "batch":
             yield from _tell(board, _updated(target))
     yield from _reread(board, jobs=False)
-    stream: Stream | None = Stream(board.topics, retry)
+    feed: Feed | None = Feed(board.topics, retry)
     reset = False
     while not board.finished:
-        message = (yield from stream.next()) if stream else None
+        message = (yield from feed.next()) if feed else None
         if message is None:
-            stream = None
+            feed = None
             yield from _poll(board)
             continue
         yield from _tell(board, message)
@@ -209,20 +156,3 @@ def _updated(job: Resource) -> Message:
 def _batch_of(job: Resource) -> str | None:
     batch = job.get("batch")
     return batch.get("id") if isinstance(batch, Mapping) else None
-
-
-def _message(event: Any) -> Message:
-    """A server-sent event as a message; what cannot be read is one that changes nothing.
-
-    The data is either the message itself or, with the event's name beside it, its data.
-    """
-    try:
-        data = json.loads(event.data)
-    except (ValueError, RecursionError):
-        return {"event": "unreadable"}
-    if event.event == "message" and isinstance(data, dict) and "event" in data:
-        return data
-    message: dict[str, Any] = {"event": event.event, "data": data}
-    if event.id:
-        message["id"] = event.id
-    return message
