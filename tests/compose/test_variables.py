@@ -31,4 +31,5 @@ def test_workers_get_whatever_a_provider_may_need() -> None:
     assert missing == {
         "ATELIER_API_KEY",  # as a file
         "ATELIER_FAKE_URL",  # for tests
+        "ATELIER_FAKE_BYTES",  # for benchmarks
     }

@@ -8,6 +8,7 @@ from atelier_core.settings import AmqpUrl, ApiKey, HttpUrl, Settings
 
 _VENDORS: Final = (
     "fake_url",
+    "fake_bytes",
     "replicate_api_token",
     "fal_key",
     "hf_token",
@@ -29,6 +30,7 @@ class ProviderSettings(Settings):
     provider_names: str | None = Field(None, alias="ATELIER_PROVIDERS")
     concurrency: int = Field(50, alias="ATELIER_WORKER_CONCURRENCY", ge=1, le=10_000)
     fake_url: HttpUrl | None = Field(None, alias="ATELIER_FAKE_URL")
+    fake_bytes: int | None = Field(None, alias="ATELIER_FAKE_BYTES", ge=0, le=2**26)
     openai_api_key: ApiKey | None = Field(None, alias="OPENAI_API_KEY")
     openai_base_url: HttpUrl | None = Field(None, alias="OPENAI_BASE_URL")
     compatible_url: HttpUrl | None = Field(None, alias="COMPATIBLE_URL")

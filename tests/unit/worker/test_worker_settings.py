@@ -3,6 +3,8 @@
 import pytest
 
 from atelier_core.errors import SettingsError
+from atelier_worker.providers.fake import FakeProvider
+from atelier_worker.providers.registry import open_providers
 from atelier_worker.settings import WorkerSettings
 
 NEEDED = {
@@ -37,3 +39,11 @@ def test_providers_are_a_list_and_vendors_get_their_variables() -> None:
     )
     assert settings.providers == ("fake", "demo")
     assert settings.vendor_variables == {"ATELIER_FAKE_URL": "http://localhost:1"}
+
+
+@pytest.mark.anyio
+async def test_the_fake_has_pictures_of_the_size_that_is_set() -> None:
+    settings = WorkerSettings.load(NEEDED | {"ATELIER_FAKE_BYTES": "1363149"})
+    async with open_providers(("fake",), settings.vendor_variables) as (fake,):
+        assert isinstance(fake, FakeProvider)
+        assert fake.size == 1_363_149

@@ -40,7 +40,7 @@ async def _fake(variables: Variables) -> AsyncIterator[ImageProvider]:
         async with FakeHttpProvider.open(url) as provider:
             yield provider
     else:
-        yield FakeProvider(size=64 * 1024)
+        yield FakeProvider(size=int(variables.get("ATELIER_FAKE_BYTES", 64 * 1024)))
 
 
 VENDORS: Final[Mapping[str, Vendor]] = {
