@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import resource
 import signal
 import socket
@@ -12,6 +13,7 @@ from typing import Any
 
 import uvicorn
 
+from atelier_core import failpoints
 from atelier_core.errors import SettingsError
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ def run_process(main: Callable[[asyncio.Event], Awaitable[None]]) -> int:
         factory = None
     status = 0
     try:
+        failpoints.arm(os.environ.get(failpoints.VARIABLE))
         with asyncio.Runner(loop_factory=factory) as runner:
             runner.run(_with_signals(main))
     except* SettingsError as group:

@@ -17,6 +17,7 @@ from atelier_api.ports import Claim, IdempotencyStore, Row, Scope, State
 from atelier_core.contracts.problems import Code, FieldError, Problem
 from atelier_core.domain.values import new_id, now
 from atelier_core.errors import StorageFullError, TransientError
+from atelier_core.failpoints import failpoint
 
 STALE = 10.0  # seconds after which a row in hand has lost its process
 PATIENCE = 5.0  # seconds a twin is waited for
@@ -135,6 +136,7 @@ class Once:
         with _harmless("accept"):
             async with asyncio.timeout(ANSWER_WITHIN):
                 await self._accept(scope)
+        await failpoint("api.before_answer")
         return Acceptance(id=row.id, created_at=row.created_at, replayed=not row.mine)
 
     async def _settled(self, request: Request, scope: Scope, row: Row) -> Row:
@@ -164,7 +166,9 @@ class Once:
     ) -> None:
         with unavailable(request.kind, request_id):
             async with asyncio.timeout_at(by):
+                await failpoint("api.after_row")
                 await request.send(request_id, created_at)
+                await failpoint("api.after_publish")
 
     async def _mark_accepted(self, scopes: Sequence[Scope]) -> Sequence[None]:
         await self._store.mark(scopes, State.ACCEPTED)

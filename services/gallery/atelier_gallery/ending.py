@@ -21,6 +21,7 @@ from atelier_core.errors import (
     StorageFullError,
     TransientError,
 )
+from atelier_core.failpoints import failpoint
 from atelier_core.ports import BlobStore, EventPublisher
 from atelier_gallery.ports import Change, ImageStore, JobStore
 from atelier_gallery.saving import Decision, change_many
@@ -139,6 +140,7 @@ class Ending:
     async def _end(self, jobs: Sequence[Job], outcome: Outcome) -> list[Job]:
         """The jobs as they ended: by `outcome`, or as somebody else had ended them."""
         records = await _all_ended(self.blobs, (job.id for job in jobs), outcome)
+        await failpoint("gallery.after_cancel")
         decisions = {
             job.id: Decision[Job](job.owner, _Fold(records[job.id], outcome.at)) for job in jobs
         }

@@ -12,6 +12,7 @@ from atelier_core.domain.job import Job, purge
 from atelier_core.domain.outcome import THUMB_WIDTHS, image_key, thumb_key
 from atelier_core.domain.values import now
 from atelier_core.errors import NotFoundError
+from atelier_core.failpoints import failpoint
 from atelier_core.ports import BlobStore, EventPublisher
 from atelier_gallery.ports import ImageStore, JobStore
 from atelier_gallery.saving import change, persistently
@@ -63,6 +64,7 @@ class Library:
             return purge(job, image_id, at=at)
 
         settled = await change(self.jobs, image.job_id, without, owner=owner)
+        await failpoint("gallery.after_purge")
         if settled.changed and settled.document:
             self.publisher.announce(JobUpdated(owner=owner, job=settled.document))
         version = await self.images.bury(
@@ -77,6 +79,7 @@ class Library:
                 version=version,
             )
         )
+        await failpoint("gallery.before_bytes")
         await self._delete_bytes(image)
 
     async def _change(

@@ -22,6 +22,7 @@ from atelier_core.domain.outcome import JobStatus, image_key
 from atelier_core.domain.run import images_prefix
 from atelier_core.domain.values import now
 from atelier_core.errors import ContractError, Defer
+from atelier_core.failpoints import failpoint
 from atelier_core.ports import BlobStore, EventPublisher
 from atelier_gallery.fold import JobEvent, derived, fold, split
 from atelier_gallery.ports import Change, ImageStore, JobStore
@@ -141,6 +142,7 @@ class Project:
                     self._publisher.announce(JobUpdated(owner=job.owner, job=job))
         if pictures:
             await self._save_derived(pictures)
+        await failpoint("gallery.before_ack")
         for in_hand in taken:
             in_hand.done()
 
@@ -158,6 +160,7 @@ class Project:
         """Also for jobs that did not change: whoever saved them may have died before this."""
         new = [Change(image, read=0) for job in jobs for image in images_of(job)]
         if new:
+            await failpoint("gallery.after_save")
             await persistently(lambda: self._images.save_many(new), what="images")
 
     async def _remove_late_bytes(self, stories: dict[str, _Story], jobs: Iterable[Job]) -> None:

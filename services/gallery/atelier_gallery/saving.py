@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from atelier_core.errors import NotFoundError, TransientError
+from atelier_core.failpoints import failpoint
 from atelier_gallery.ports import Change, D, Documents
 
 T = TypeVar("T")
@@ -64,6 +65,7 @@ async def change_many(
             settled[document_id] = Settled(following or current, changed=following is not None)
             if following is not None:
                 changes.append(Change(following, read=current.version if current else 0))
+        await failpoint("gallery.before_save")
         lost = await store.save_many(changes) if changes else frozenset()
         pending = {document_id: pending[document_id] for document_id in lost}
     raise TransientError("documents change faster than they can be saved")

@@ -12,6 +12,7 @@ from atelier_core.domain.request import AcceptedJob, Lane
 from atelier_core.domain.run import RunRecord, run_key, worker_key
 from atelier_core.domain.values import now as machine_now
 from atelier_core.errors import NotFoundError
+from atelier_core.failpoints import failpoint
 from atelier_core.ports import BlobStore, Clock, EventPublisher, EventSource
 from atelier_gallery.ports import JobStore, Place, Silent
 from atelier_gallery.schedule import Lanes, forgotten, is_bulk, next_sweep, suspicious
@@ -78,6 +79,7 @@ class Sweeper:
             due=next_sweep(one.sweeps, now=now),
         ):
             return False
+        await failpoint("gallery.after_sweep_claim")
         log.warning("asking for a forgotten job again", extra={"job_id": one.job.id})
         await self.publisher.publish(request_of(one.job))
         return True

@@ -7,6 +7,7 @@ from atelier_core.contracts.catalogue import Catalogue
 from atelier_core.contracts.events import JobEnded
 from atelier_core.domain.request import AcceptedJob
 from atelier_core.domain.run import RunRecord
+from atelier_core.failpoints import failpoint
 from atelier_core.ports import Clock, EventPublisher
 from atelier_worker.alive import Liveness
 from atelier_worker.lanes import Room, Tokens
@@ -52,3 +53,4 @@ class Bench:
             calls=record.calls,
         )
         await self.trouble.persist(lambda: self.publisher.publish(ended), what="end")
+        await failpoint("worker.after_announce")

@@ -6,6 +6,7 @@ from atelier_core.contracts.events import Event, ImageDerived, JobEnded
 from atelier_core.domain.derive import SMALL
 from atelier_core.domain.outcome import ProducedImage, image_key, thumb_key
 from atelier_core.errors import NotFoundError, PermanentError
+from atelier_core.failpoints import failpoint
 from atelier_core.ports import BlobStore, EventPublisher
 from atelier_worker.ports import Deriver
 from atelier_worker.rush import Rush
@@ -38,6 +39,7 @@ class Derive:
             # the thumbnail may be stored and never told of, so then it is made again.
             if event.redelivered or not await self._exists(thumb_key(image, SMALL)):
                 await self._derive(event.owner, image)
+        await failpoint("worker.derive_before_ack")
 
     async def _exists(self, key: str) -> bool:
         try:
@@ -61,6 +63,7 @@ class Derive:
             await self._blobs.put(
                 thumb_key(image, SMALL), derived.thumb_320, content_type="image/webp"
             )
+            await failpoint("worker.derive_after_put")
             blurhash = derived.blurhash
         await self._publisher.publish(
             ImageDerived(

@@ -3,6 +3,7 @@
 from typing import Final
 
 from atelier_core.contracts.events import BatchRequested, Event, JobRequested
+from atelier_core.failpoints import failpoint
 from atelier_core.ports import EventPublisher
 
 CHUNK: Final = 100  # requests published at once
@@ -28,3 +29,5 @@ class Expand:
         ]
         for start in range(0, len(requests), CHUNK):
             await self._publisher.publish(*requests[start : start + CHUNK])
+            await failpoint("worker.expand_midway")
+        await failpoint("worker.expand_before_ack")

@@ -8,6 +8,7 @@ from atelier_core.domain.outcome import JobError, JobStatus, Outcome
 from atelier_core.domain.request import AcceptedJob, ImageRequest
 from atelier_core.domain.values import is_id
 from atelier_core.errors import ContractError
+from atelier_core.failpoints import failpoint
 from atelier_core.ports import DeadLetter
 from atelier_worker.bench import Bench
 from atelier_worker.record import ended
@@ -52,6 +53,7 @@ class GiveUp:
         except ContractError:
             log.exception("the run record is not readable", extra={"job_id": job.id})
             record = change(None)
+        await failpoint("worker.give_up_midway")
         await bench.announce_end(job, record)
 
 

@@ -10,6 +10,7 @@ from atelier_core.contracts.events import JobDeferred, JobStarted
 from atelier_core.domain.request import AcceptedJob
 from atelier_core.domain.run import Call, RunRecord, merge_calls
 from atelier_core.errors import AtelierError, ConflictError, TransientError
+from atelier_core.failpoints import failpoint
 from atelier_worker import calling
 from atelier_worker.bench import Bench
 from atelier_worker.ports import Fault, ProviderError
@@ -75,11 +76,14 @@ class Grip:
                 error = ProviderError(Fault.OVERLOADED, "Not sent: the run record was not safe.")
                 self.learn(calling.failed(call, error, free=True, at=self._bench.clock()))
                 raise NotSentError("the run record was not safe") from exc
+        await failpoint("worker.after_record")
 
     async def submitted(self, call: Call) -> None:
         """Write down the vendor's id of `call`, for as long as the store needs."""
         self.learn(call)
+        await failpoint("worker.before_provider_id")
         await self.tell()
+        await failpoint("worker.after_provider_id")
 
     async def started(self, finished: int) -> None:
         """What was not recorded is now, and people are told that it runs and how many of its

@@ -12,6 +12,7 @@ from atelier_core.domain.request import AcceptedJob, Lane
 from atelier_core.domain.run import Call, CallOutcome
 from atelier_core.domain.values import Money
 from atelier_core.errors import Defer
+from atelier_core.failpoints import failpoint
 from atelier_worker import calling
 from atelier_worker.bench import Bench
 from atelier_worker.calling import OpenCall, Reply, StillRunning, Stopped
@@ -135,6 +136,7 @@ class Run:
                 mine = self._opened(call, provider, free=self._model.free)
                 asked = order(self._job, self._model, call)
                 ask = partial(provider.generate, asked, mine)
+                await failpoint("worker.before_call")
                 reply = await mine.reply(ask, seconds=self._left, noticed=self._progress.tell)
         except NoPlaceError:
             seconds = NO_PLACE[self._grip.step > MANY]
@@ -181,6 +183,7 @@ class Run:
 
     async def _settle(self, mine: OpenCall, reply: Reply) -> None:
         """Keep what a call brought. From here on nothing raises."""
+        await failpoint("worker.after_answer")
         call, at = mine.call, self._bench.clock()
         match reply:
             case Answer() if self._stopping:
@@ -226,7 +229,9 @@ class Run:
 
     async def _conclude(self, outcome: Outcome) -> None:
         """Write the end and tell it; or tell the end that somebody wrote before."""
+        await failpoint("worker.before_outcome")
         held = await self._grip.tell(ended(outcome, self._grip.calls, holder=self._bench.me))
+        await failpoint("worker.after_outcome")
         await self._tell_end(held, held.record.outcome or outcome)
 
     async def _tell_end(self, held: Held, outcome: Outcome) -> None:
@@ -240,6 +245,7 @@ class Run:
         now = self._bench.clock()
         until = now + min(wait, timedelta(seconds=self._left))
         held = await self._grip.tell(handed_back(self._grip.calls, holder=self._bench.me))
+        await failpoint("worker.after_hand_back")
         if held.record.outcome is not None:
             await self._tell_end(held, held.record.outcome)
         elif held.record.holder is not None:

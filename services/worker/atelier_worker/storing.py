@@ -10,6 +10,7 @@ from atelier_core.domain.outcome import JobError, ProducedImage, image_key
 from atelier_core.domain.request import AcceptedJob
 from atelier_core.domain.run import Call, images_prefix
 from atelier_core.errors import AtelierError, NotFoundError, PermanentError
+from atelier_core.failpoints import failpoint
 from atelier_core.ports import BlobStore, Clock
 from atelier_worker.ports import AGAIN, Answer, Fault, Picture
 from atelier_worker.produce import Bill, NotAPictureError, particulars, produce, read_particulars
@@ -112,7 +113,9 @@ class Storing:
                 image_key(image), data, content_type=image.content_type, meta=meta
             )
 
+        await failpoint("worker.before_put")
         await self._trouble.persist(put, what="picture", final=(PermanentError,))
+        await failpoint("worker.after_put")
         return image
 
 

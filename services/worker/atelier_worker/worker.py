@@ -13,6 +13,7 @@ from atelier_core.domain.outcome import JobError, JobStatus, Outcome
 from atelier_core.domain.request import AcceptedJob, Lane
 from atelier_core.domain.run import Call, merge_calls
 from atelier_core.errors import ConflictError, Defer
+from atelier_core.failpoints import failpoint
 from atelier_worker import calling
 from atelier_worker.bench import Bench
 from atelier_worker.decide import (
@@ -74,11 +75,13 @@ class Worker:
         """
         if not isinstance(event, JobRequested):
             return
+        await failpoint("worker.after_receive")
         try:
             async with self._slots.place(event.lane, patience=SLOT):
                 await self._may_begin()
                 await self._work(event)
             self._rush.note()
+            await failpoint("worker.before_ack")
         except NoPlaceError:
             raise Defer(self._bench.clock() + SOON) from None
 
@@ -211,6 +214,7 @@ class Worker:
             claimed = await self._bench.records.write(job.id, record, over=held)
         except ConflictError as exc:
             raise OvertakenError("claimed by somebody else") from exc
+        await failpoint("worker.after_claim")
         if claimed.record.outcome is not None:
             raise OvertakenError("ended by somebody else")
         return claimed
@@ -225,6 +229,8 @@ class Worker:
                 settled.append(calling.stopped(call, cost, at=self._bench.clock()))
             else:
                 settled.append(calling.lost(call))
+        if settled:
+            await failpoint("worker.before_settle")
         held = await self._bench.change(job.id, known(settled, holder=self._bench.me), over=held)
         await self._bench.announce_end(job, held.record)
 
