@@ -22,6 +22,21 @@ def golden(name: str) -> Any:
     return json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
 
 
+def type_of(name: str) -> str:
+    """A later shape of a version stands beside the first one: `job.requested.v1-2.json`."""
+    return name.partition("-")[0]
+
+
+def kept(old: Any, new: Any) -> bool:
+    """Whether everything in `old` is in `new`, which may have more fields."""
+    if isinstance(old, dict):
+        return isinstance(new, dict) and all(k in new and kept(v, new[k]) for k, v in old.items())
+    if isinstance(old, list):
+        same_length = isinstance(new, list) and len(old) == len(new)
+        return same_length and all(map(kept, old, new))
+    return bool(old == new)
+
+
 def test_every_type_has_its_golden_message() -> None:
     assert set(TYPES) >= set(SCHEMA) == {e.model_fields["type"].default for e in EVENTS}
 
@@ -30,8 +45,8 @@ def test_every_type_has_its_golden_message() -> None:
 def test_a_golden_message_is_read_and_written_again_whole(name: str) -> None:
     message = golden(name)
     event = decode(json.dumps(message).encode())
-    assert event.type == name
-    assert json.loads(encode(event)) == message
+    assert event.type == type_of(name)
+    assert kept(message, json.loads(encode(event)))
     assert decode(encode(event)) == event
 
 
@@ -41,7 +56,7 @@ def with_news(value: Any) -> Any:
         return [with_news(inner) for inner in value]
     if not isinstance(value, dict):
         return value
-    free = {"metadata", "thumb_urls"}
+    free = {"metadata", "thumb_urls", "health"}
     known = {k: inner if k in free else with_news(inner) for k, inner in value.items()}
     return {"x_news": {"a": [1]}, **known}
 
@@ -53,10 +68,12 @@ def test_fields_of_later_versions_are_ignored_wherever_they_are(name: str) -> No
     assert decode(changed.encode()) == decode(json.dumps(golden(name)).encode())
 
 
-@pytest.mark.parametrize("name", sorted(SCHEMA))
-def test_a_golden_message_follows_the_published_schema(name: str) -> None:
-    Draft202012Validator.check_schema(SCHEMA[name])
-    Draft202012Validator(SCHEMA[name]).validate(golden(name))
+@pytest.mark.parametrize("name", TYPES)
+def test_a_golden_message_is_still_read_by_those_who_read_the_published_schema(name: str) -> None:
+    schema = SCHEMA[type_of(name)]
+    Draft202012Validator.check_schema(schema)
+    written = json.loads(encode(decode(json.dumps(golden(name)).encode())))
+    Draft202012Validator(schema).validate(written)
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMA))

@@ -9,8 +9,6 @@ from atelier_core.contracts.problems import Code, FieldError, Problem
 from atelier_core.domain.request import ImageRequest, RequestWarning
 from atelier_core.domain.values import CostStatus, Value
 
-HIDDEN = frozenset({"fake"})  # a provider for tests: only where the operator names it
-
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -23,7 +21,8 @@ class Offer:
 def enabled(book: Catalogue, named: Collection[str] | None) -> frozenset[str]:
     """The providers this installation offers: those named, else every one but the test ones."""
     known = {model.provider for model in book.models}
-    return frozenset(known & set(named) if named else known - HIDDEN)
+    hidden = {model.provider for model in book.models if model.auto == "never"}
+    return frozenset(known & set(named) if named else known - hidden)
 
 
 def offer(

@@ -54,6 +54,7 @@ class Model(_Entry):
     """A model of a provider; `price` is per image.
 
     Where tokens decide, `price` estimates a usual picture, and `tokens` prices what was used.
+    `auto`: whether it may be meant where it is not named: yes, only if there is no other, never.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Model(_Entry):
     capabilities: Capabilities
     price: Money
     tokens: TokenPrice | None = None
+    auto: Literal["yes", "alone", "never"] = "yes"
 
     @property
     def free(self) -> bool:
@@ -79,6 +81,8 @@ class Style(_Entry):
 
 
 class Catalogue(_Entry):
+    """All there is; the order of the models is that in which `auto` prefers them."""
+
     dated: str
     models: tuple[Model, ...]
     styles: tuple[Style, ...]
@@ -86,11 +90,11 @@ class Catalogue(_Entry):
     def find(self, name: str) -> tuple[Model, ...]:
         """The models that `name` may mean, best first: an id, an alias, or `auto` for any.
 
-        Models of the provider `fake` are never meant by `auto`. An entry `<provider>/default`
+        Those for tests are never meant by `auto`. An entry `<provider>/default`
         stands for every model of its provider: nobody can list what is on a server of one's own.
         """
         if name == AUTO:
-            return tuple(m for m in self.models if m.provider != "fake")
+            return tuple(m for m in self.models if m.auto != "never")
         found = tuple(m for m in self.models if name == m.id or name in m.aliases)
         if found:
             return found

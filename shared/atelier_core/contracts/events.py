@@ -7,6 +7,7 @@ message of each type and version ever published.
 The lossy ones (`Announcement`) only make things faster: each may be lost without harm.
 """
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -173,14 +174,38 @@ class JobCancel(_Event):
     job_id: str
 
 
+class Health(StrEnum):
+    """How a provider does: takes all, takes less than it could, takes nothing."""
+
+    HEALTHY = "healthy"
+    LIMITED = "limited"
+    UNHEALTHY = "unhealthy"
+
+
+class ProviderHealth(Value):
+    """How a worker finds a provider: `limit` is how many calls it may have open there now.
+
+    `error` is the attempt error code that brought it here, `until` when it is tried again.
+    """
+
+    state: Health = Health.HEALTHY
+    until: Time | None = None
+    limit: int | None = None
+    error: str | None = None
+
+
 class WorkerStatus(_Event):
-    """What one worker can do right now; sent every 10 s, good for 30 s. Lossy."""
+    """What one worker can do right now; sent every 10 s, good for 30 s. Lossy.
+
+    A provider that is not in `health` is healthy, or its worker is of a version that does not say.
+    """
 
     type: Literal["worker.status.v1"] = "worker.status.v1"
     incarnation: str
     providers: tuple[str, ...]
     slots: int
     busy: int
+    health: dict[str, ProviderHealth] = Field(default_factory=dict)
 
 
 Durable = JobRequested | BatchRequested | JobStarted | JobDeferred | JobEnded | ImageDerived

@@ -24,6 +24,34 @@ class Lane(StrEnum):
     BULK = "bulk"
 
 
+class Fallback(StrEnum):
+    """Who may draw when the first choice cannot: nobody, the same model elsewhere, anybody."""
+
+    NONE = "none"
+    SAME_MODEL = "same_model"
+    ANY = "any"
+
+
+class OnBlocked(StrEnum):
+    """What follows when a provider's moderation refuses the prompt."""
+
+    STOP = "stop"
+    TRY_NEXT = "try_next"
+
+
+class ProviderChoice(Value):
+    """Whom to ask, by provider name. What is in neither `order` nor `deny` comes after `order`.
+
+    `fallback` null: as the model was named (see `contracts.chain`).
+    """
+
+    order: tuple[str, ...] = ()
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] = ()
+    fallback: Fallback | None = None
+    on_blocked: OnBlocked = OnBlocked.STOP
+
+
 class ImageRequest(Value):
     """The parameters as accepted, defaults filled in. Limits are checked where HTTP comes in."""
 
@@ -33,10 +61,15 @@ class ImageRequest(Value):
     size: str | None = None
     aspect_ratio: str | None = None
     seed: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
     style: str | None = None
+    quality: str | None = None
     output_format: Literal["png", "jpeg", "webp"] = "png"
     model: str = "auto"
+    providers: ProviderChoice | None = None
     priority: Priority = Priority.NORMAL
+    start_deadline: int | None = None
     deadline: int | None = None
 
     def dimensions(self) -> tuple[int, int]:
@@ -87,6 +120,12 @@ class AcceptedJob(Value):
     def seed(self) -> int:
         """The seed of the first image; image `i` has `seed + i`."""
         return self.request.seed if self.request.seed is not None else seed_of(self.id)
+
+    @property
+    def start_deadline(self) -> float | None:
+        """When the first call must have been made, in seconds since the epoch; None: whenever."""
+        seconds = self.request.start_deadline
+        return None if seconds is None else self.created_at.timestamp() + seconds
 
     @property
     def deadline(self) -> float:

@@ -32,6 +32,7 @@ def model(name: str, *, price: Money | None = None, **can: object) -> Model:
         aliases=("any",),
         capabilities=Capabilities.model_validate(capabilities),
         price=price or Money.exactly("0.04"),
+        auto="never" if name.startswith("fake/") else "yes",
     )
 
 

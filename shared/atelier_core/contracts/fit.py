@@ -1,0 +1,121 @@
+"""What a model makes of a request: whether it can draw it, and what it will not honour. Pure.
+
+The API warns by it and the worker orders by it, so that a warning is what then happens.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import log
+from typing import Literal, TypeVar
+
+from atelier_core.contracts.catalogue import Model
+from atelier_core.domain.request import ImageRequest
+
+_N = TypeVar("_N", int, float)
+
+SHAPE = 0.1  # a picture may be this much wider or narrower than asked for
+
+Name = Literal[
+    "size", "aspect_ratio", "negative_prompt", "seed", "steps", "guidance", "quality",
+    "output_format",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """A parameter that is dropped (`parameter_ignored`) or changed (`parameter_adjusted`)."""
+
+    name: Name
+    code: Literal["parameter_ignored", "parameter_adjusted"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The parameters as a model takes them: within its bounds, None where it does not know them."""
+
+    steps: int | None
+    guidance: float | None
+    quality: str | None
+
+
+def can_draw(request: ImageRequest, model: Model) -> bool:
+    """Whether a picture of that size, or of about that shape, can come from `model`."""
+    can = model.capabilities
+    if can.fixed_sizes and request.aspect_ratio in can.aspect_ratios:
+        return True
+    width, height = request.dimensions()
+    if not (can.min_side <= min(width, height) and max(width, height) <= can.max_side):
+        return False
+    if not can.fixed_sizes:
+        return True
+    return min(_distortion(size, width, height) for size in can.sizes) <= log(1 + SHAPE)
+
+
+def fitted(request: ImageRequest, model: Model) -> Fitted:
+    """What `model` is asked for in place of what the request says."""
+    can = model.capabilities
+    steps, guidance = request.steps, request.guidance
+    if steps is not None:
+        steps = _within(can.steps, steps) if can.steps else None
+    if guidance is not None:
+        guidance = _within(can.guidance, guidance) if can.guidance else None
+    quality = request.quality if request.quality in can.qualities else None
+    return Fitted(steps=steps, guidance=guidance, quality=quality)
+
+
+def shortfalls(request: ImageRequest, model: Model) -> tuple[Shortfall, ...]:
+    """What `model` would not honour of a request that it can draw."""
+    return tuple(_shortfalls(request, model))
+
+
+def _shortfalls(request: ImageRequest, model: Model) -> Iterator[Shortfall]:
+    can = model.capabilities
+    if can.fixed_sizes and request.size and request.size not in can.sizes:
+        yield Shortfall(
+            "size", "parameter_adjusted", f"{model.name} draws the nearest size that it knows."
+        )
+    elif can.fixed_sizes and request.aspect_ratio and request.aspect_ratio not in can.aspect_ratios:
+        yield Shortfall(
+            "aspect_ratio",
+            "parameter_adjusted",
+            f"{model.name} draws the nearest shape that it knows.",
+        )
+    if request.negative_prompt is not None and not can.negative_prompt:
+        yield _ignored("negative_prompt", model)
+    if request.seed is not None and not can.seed:
+        yield _ignored("seed", model)
+    taken = fitted(request, model)
+    yield from _bounded("steps", request.steps, taken.steps, model)
+    yield from _bounded("guidance", request.guidance, taken.guidance, model)
+    if request.quality is not None and taken.quality is None:
+        yield _ignored("quality", model)
+    if request.output_format not in can.output_formats:
+        yield _ignored("output_format", model)
+
+
+def _bounded(
+    name: Name, asked: float | None, taken: float | None, model: Model
+) -> Iterator[Shortfall]:
+    if asked is None or asked == taken:
+        return
+    if taken is None:
+        yield _ignored(name, model)
+    else:
+        bound = "most" if asked > taken else "least"
+        detail = f"The {bound} that {model.name} takes is {taken:g}; the job runs with that."
+        yield Shortfall(name, "parameter_adjusted", detail)
+
+
+def _ignored(name: Name, model: Model) -> Shortfall:
+    detail = f"{model.name} does not know this; the job runs without it."
+    return Shortfall(name, "parameter_ignored", detail)
+
+
+def _within(bounds: tuple[_N, _N], value: _N) -> _N:
+    return min(bounds[1], max(bounds[0], value))
+
+
+def _distortion(size: str, width: int, height: int) -> float:
+    across, down = (int(side) for side in size.split("x"))
+    return abs(log(across * height) - log(down * width))
