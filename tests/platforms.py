@@ -219,9 +219,13 @@ def distributed(
     galleries: int = 2,
     apis: int = 1,
     env: Mapping[str, str] | None = None,
+    own: Mapping[str, Mapping[str, str]] | None = None,
     api_key: str | None = "a-key-for-tests",
 ) -> Iterator[Platform]:
-    """Every service as processes behind nginx, configured by the documented variables only."""
+    """Every service as processes behind nginx, configured by the documented variables only.
+
+    `env` is for all of them, `own` for the processes of one service ("api", "worker", "gallery").
+    """
     port = free_port()
     origin = f"http://127.0.0.1:{port}"
     api_ports = [free_port() for _ in range(apis)]
@@ -236,18 +240,21 @@ def distributed(
     }
     processes: dict[str, Process] = {}
 
-    def add(name: str, script: str, own: Mapping[str, str], ready: str | None = None) -> None:
-        log = folder / f"{name}.log"
-        processes[name] = Process(name, [str(BIN / script)], {**shared, **own}, log, ready)
+    def add(service: str, number: int, listening: int | None = None) -> None:
+        name = f"{service}-{number}"
+        settings = {**shared, **(own or {}).get(service, {})}
+        if listening:
+            settings["ATELIER_PORT"] = str(listening)
+        ready = f"http://127.0.0.1:{listening}/readyz" if listening else None
+        command = [str(BIN / f"atelier-{service}")]
+        processes[name] = Process(name, command, settings, folder / f"{name}.log", ready)
 
     for i, p in enumerate(gallery_ports):
-        ready = f"http://127.0.0.1:{p}/readyz"
-        add(f"gallery-{i}", "atelier-gallery", {"ATELIER_PORT": str(p)}, ready)
+        add("gallery", i, p)
     for i, p in enumerate(api_ports):
-        ready = f"http://127.0.0.1:{p}/readyz"
-        add(f"api-{i}", "atelier-api", {"ATELIER_PORT": str(p)}, ready)
+        add("api", i, p)
     for i in range(workers):
-        add(f"worker-{i}", "atelier-worker", {})
+        add("worker", i)
     processes["nginx"] = front_door(folder, port, api_ports, gallery_ports)
     with ExitStack() as stack:
         for process in processes.values():
