@@ -103,6 +103,10 @@ def test_one_model_stays_alone_unless_asked() -> None:
     assert ids(away, model="bob/flux", providers={"fallback": "same_model"}) == ["ada/flux"]
 
 
+def test_a_name_that_means_nothing_is_drawn_by_nobody() -> None:
+    assert ids(model="none/such", providers={"fallback": "any"}) == []
+
+
 def test_auto_may_be_held_to_the_model_it_chose() -> None:
     assert ids(providers={"fallback": "none"}) == ["ada/flux"]
     assert ids(providers={"fallback": "same_model"}) == ["ada/flux", "bob/flux"]

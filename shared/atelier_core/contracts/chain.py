@@ -26,25 +26,28 @@ def chain(request: ImageRequest, book: Catalogue, on: Collection[str]) -> Chain:
 
     Providers in `order` come first, in that order; then whoever honours more of the parameters,
     then the catalogue's order. A provider's second model comes after every other's first.
-    Empty if there is none: nothing fits, all are denied, or none is on.
+    Empty if there is none: no such model, nothing fits, all are denied, or none is on.
     """
     choice = request.providers or _AS_TYPED
     fallback = choice.fallback or default_fallback(request.model, book)
-    meant = () if request.model == AUTO else book.find(request.model)
+    auto = request.model == AUTO
+    meant = () if auto else book.find(request.model)
+    if not (auto or meant):
+        return ()
 
     def usable(models: Iterable[Model], *, after: Chain = ()) -> Chain:
         allowed = (m for m in models if _allowed(m, choice, on))
         return after + _ranked(request, choice, allowed, after)
 
-    first = usable(meant) if meant else usable(_automatic(book, choice, alone=True))
-    if not meant:
+    first = usable(_automatic(book, choice, alone=True) if auto else meant)
+    if auto:
         first = _without_stand_ins(first, choice)
     if fallback is Fallback.NONE:
         return first[:1]
     if fallback is Fallback.SAME_MODEL:
-        first = first if meant else first[:1]
+        first = first[:1] if auto else first
         return usable(_same(book, meant or first), after=first)
-    if request.model == AUTO:
+    if auto:
         return first
     known = {m.id for m in meant}
     others = (m for m in _automatic(book, choice, alone=False) if m.id not in known)
