@@ -71,6 +71,13 @@ class Model(_Entry):
         return self.price.amount == "0"
 
 
+class Rate(_Entry):
+    """How many calls of one account may start in so many seconds, as the provider documents it."""
+
+    calls: int
+    seconds: float
+
+
 class Style(_Entry):
     """A named addition to the prompt; providers that know styles get its id instead."""
 
@@ -81,9 +88,13 @@ class Style(_Entry):
 
 
 class Catalogue(_Entry):
-    """All there is; the order of the models is that in which `auto` prefers them."""
+    """All there is; the order of the models is that in which `auto` prefers them.
+
+    `rates` has the providers that have a limit which is the same for everybody.
+    """
 
     dated: str
+    rates: dict[str, Rate] = {}
     models: tuple[Model, ...]
     styles: tuple[Style, ...]
 
