@@ -46,6 +46,12 @@ dev: $(VENV)/.dev ## Install everything that development needs
 test: $(VENV)/.dev ## Run the tests (a server that is missing is skipped; in CI it fails)
 	$(BIN)/python -m pytest
 
+JOBS := 1000
+SEED := 1
+chaos: $(VENV)/.dev ## Kill every process again and again while 1,000 jobs run (JOBS=1000 SEED=1)
+	@ATELIER_CHAOS_JOBS=$(JOBS) ATELIER_CHAOS_SEED=$(SEED) \
+	  $(BIN)/python -m pytest -q -s --no-header --tb=short tests/faults/test_chaos.py
+
 check: $(VENV)/.dev node_modules/.installed ## Format, lint, types, import contracts, documents and locks in sync
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
@@ -96,4 +102,4 @@ down: ## Stop that stack; everything is kept
 clean: ## Remove the virtual environment, node_modules and caches
 	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
 
-.PHONY: help run dev test check format bench openapi vendor lock check-locks up down clean
+.PHONY: help run dev test chaos check format bench openapi vendor lock check-locks up down clean

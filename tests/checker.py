@@ -1,15 +1,33 @@
 """Was anything lost, or anything paid twice? Judged from what clients were told and vendors saw."""
 
 import asyncio
+import hashlib
+import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
 
+from atelier_core.domain.run import images_prefix, run_key
+from atelier_core.errors import NotFoundError
+from atelier_core.ports import BlobStore
+from judge import Asked, Facts, Resource, Stored
+
+T = TypeVar("T")
+
 GIVE_UP = 240.0
+AT_ONCE = 8  # questions asked at the same time
 
 
 async def submit(
@@ -107,3 +125,53 @@ def check_bill(job: dict[str, Any], calls: int) -> None:
         assert job["cost"]["amount"] is None
     else:
         assert Decimal(job["cost"]["amount"]) == sum(Decimal(a["cost"]["amount"]) for a in known)
+
+
+async def gather_facts(
+    http: httpx.AsyncClient,
+    blobs: BlobStore,
+    *,
+    asked: Sequence[Asked],
+    calls: Sequence[Resource],
+    seen: Mapping[str, Sequence[Resource]],
+    in_flight: int,
+) -> Facts:
+    """Everything the judge wants to know, read when nothing moves any more."""
+    jobs = [job async for job in pages(http, "/v1/jobs")]
+    images = [image async for image in pages(http, "/v1/images")]
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def in_turn(work: Awaitable[T]) -> T:
+        async with slots:
+            return await work
+
+    async def served(image: Resource) -> tuple[str, str]:
+        answer = await http.get(image["content_url"])
+        return image["id"], hashlib.sha256(answer.raise_for_status().content).hexdigest()
+
+    async def stored(job_id: str) -> list[Stored]:
+        keys = [info.key async for info in blobs.list(images_prefix(job_id))]
+        found = [(key, (await blobs.get(key)).data) for key in keys]
+        return [Stored(key, hashlib.sha256(data).hexdigest()) for key, data in found]
+
+    async def record(job_id: str) -> tuple[str, Resource | None]:
+        try:
+            return job_id, json.loads((await blobs.get(run_key(job_id))).data)
+        except NotFoundError:
+            return job_id, None
+
+    ids = [job["id"] for job in jobs]
+    records = await asyncio.gather(*(in_turn(record(i)) for i in ids))
+    return Facts(
+        asked=asked,
+        jobs=jobs,
+        images=images,
+        calls=calls,
+        stored=[
+            s for each in await asyncio.gather(*(in_turn(stored(i)) for i in ids)) for s in each
+        ],
+        records={job_id: found for job_id, found in records if found is not None},
+        served=dict(await asyncio.gather(*(in_turn(served(i)) for i in images))),
+        seen=seen,
+        in_flight=in_flight,
+    )

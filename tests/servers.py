@@ -53,7 +53,8 @@ def management_url(amqp_url: str) -> str:
     """The management API of the broker at `amqp_url`: where nothing else is said, 10,000 above."""
     parts = urlsplit(amqp_url)
     default = f"http://{parts.hostname}:{(parts.port or 5672) + 10_000}"
-    return os.environ.get("ATELIER_TEST_AMQP_API") or default
+    newer = amqp_url == os.environ.get("ATELIER_TEST_AMQP4_URL")
+    return os.environ.get(f"ATELIER_TEST_AMQP{'4' if newer else ''}_API") or default
 
 
 def _two_ports() -> tuple[int, int]:
@@ -78,6 +79,17 @@ def amqp_url() -> Iterator[str]:
         ready="server startup complete",
     ) as rabbit:
         yield f"amqp://guest:guest@{rabbit.get_container_host_ip()}:{port}/"
+
+
+@pytest.fixture(scope="session")
+def amqp4() -> tuple[str, str]:
+    """A RabbitMQ 4 that may be killed, and the shell command that kills and starts it."""
+    variables = ("ATELIER_TEST_AMQP4_URL", "ATELIER_TEST_AMQP4_RESTART")
+    url, restart = (os.environ.get(name, "") for name in variables)
+    if not url or not restart:
+        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        refuse(f"{' and '.join(variables)} are not set: a broker that may be killed, and how")
+    return url, restart
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@
 
 POST /generate          the call and its answer in one
 POST /queue             202 with an id; GET /queue/{id}, GET /queue/{id}/result, DELETE /queue/{id}
-GET  /ledger            every call, in order: {call_id, job_id, indexes, mode, paid}
+GET  /ledger            every call, in order: {call_id, job_id, indexes, mode, paid, amount}
 POST /faults            a list of faults, one for each of the next calls ("" for none)
 
 A fault in the prompt, `[[429:2]]`, hits the first two calls of that job; without a number all of
@@ -32,6 +32,7 @@ from aiohttp import web
 from atelier_worker.providers.pictures import picture
 
 PRICE = Decimal("0.04")
+CANCELED = Decimal("0.01")  # what a queued call costs that was canceled before it was done
 TAG = re.compile(r"\[\[([a-z0-9]+)(?:=([0-9.]+))?(?::(\d+))?\]\]")
 STATUSES = {"429", "500", "503", "401", "402"}
 
@@ -39,6 +40,7 @@ STATUSES = {"429", "500", "503", "401", "402"}
 @dataclass
 class Queued:
     body: dict[str, Any]
+    call: dict[str, Any]
     done: asyncio.Event = field(default_factory=asyncio.Event)
     canceled: bool = False
 
@@ -106,8 +108,8 @@ class Vendor:
         fault, argument = self._fault(body)
         if refusal := self._refusal(fault, body):
             return refusal
-        self._charge(body, "queue", paid=True)
-        queued = self._queued[body["call_id"]] = Queued(body)
+        call = self._charge(body, "queue", paid=True)
+        queued = self._queued[body["call_id"]] = Queued(body, call)
 
         async def work() -> None:
             await asyncio.sleep(float(argument) if fault == "delay" else self.delay)
@@ -136,8 +138,10 @@ class Vendor:
         queued = self._queued.get(request.match_info["id"])
         if queued is None:
             return web.json_response({}, status=404)
-        queued.canceled = not queued.done.is_set()
-        return web.json_response({"cost": "0.01" if queued.canceled else "0.04"})
+        queued.canceled = queued.canceled or not queued.done.is_set()
+        if queued.canceled:
+            queued.call["amount"] = str(CANCELED if queued.call["paid"] else 0)
+        return web.json_response({"cost": queued.call["amount"]})
 
     async def _ledger(self, _: web.Request) -> web.Response:
         return web.json_response(self.calls)
@@ -172,17 +176,20 @@ class Vendor:
             return web.json_response({"error": fault}, status=status, headers=headers)
         return None
 
-    def _charge(self, body: dict[str, Any], mode: str, *, paid: bool) -> None:
+    def _charge(self, body: dict[str, Any], mode: str, *, paid: bool) -> dict[str, Any]:
+        paid = paid and not body["free"]
         call = {
             "call_id": body["call_id"],
             "job_id": body["job_id"],
             "indexes": body["indexes"],
             "mode": mode,
-            "paid": paid and not body["free"],
+            "paid": paid,
+            "amount": str(PRICE * len(body["indexes"]) if paid else 0),
         }
         self.calls.append(call)
         if self._file is not None:
             os.write(self._file, (json.dumps(call) + "\n").encode())
+        return call
 
     async def _answer(
         self, request: web.Request, body: dict[str, Any], fault: str
