@@ -20,7 +20,9 @@ from atelier_core.contracts.events import (
     BatchRequested,
     Durable,
     Event,
+    Health,
     JobRequested,
+    ProviderHealth,
     WorkerStatus,
 )
 from atelier_core.contracts.problems import UnauthenticatedError
@@ -28,7 +30,7 @@ from atelier_core.contracts.topology import PROJECTION
 from atelier_core.domain.job import Job, accept
 from atelier_core.domain.outcome import JobStatus
 from atelier_core.domain.request import Lane
-from atelier_core.domain.values import child_id
+from atelier_core.domain.values import child_id, now, rfc3339
 from atelier_core.errors import TransientError
 from atelier_core.http.auth import internal_token
 from atelier_core.http.origin import PublicAddress
@@ -187,6 +189,20 @@ BAD: list[tuple[Any, str]] = [
     ({**FOX, "output_format": "gif"}, "/output_format"),
     ({**FOX, "priority": "high"}, "/priority"),
     ({**FOX, "deadline": 0}, "/deadline"),
+    ({**FOX, "start_deadline": 0}, "/start_deadline"),
+    ({**FOX, "start_deadline": 61, "deadline": 60}, "/start_deadline"),
+    ({**FOX, "steps": 0}, "/steps"),
+    ({**FOX, "steps": 4.5}, "/steps"),
+    ({**FOX, "guidance": -1}, "/guidance"),
+    ({**FOX, "guidance": "7"}, "/guidance"),
+    ({**FOX, "quality": "best"}, "/quality"),
+    ({**FOX, "providers": ["demo"]}, "/providers"),
+    ({**FOX, "providers": {"order": "demo"}}, "/providers/order"),
+    ({**FOX, "providers": {"order": ["demo", "nobody"]}}, "/providers/order/1"),
+    ({**FOX, "providers": {"allow": []}}, "/providers/allow"),
+    ({**FOX, "providers": {"fallback": "all"}}, "/providers/fallback"),
+    ({**FOX, "providers": {"on_blocked": "go"}}, "/providers/on_blocked"),
+    ({**FOX, "providers": {"only": ["demo"]}}, "/providers/only"),
     ({**FOX, "tags": ["ok", ""]}, "/tags/1"),
     ({**FOX, "tags": ["x"] * 21}, "/tags"),
     ({**FOX, "metadata": {"k": 1}}, "/metadata/k"),
@@ -217,6 +233,19 @@ SENTENCES: list[tuple[Any, str]] = [
     ({**FOX, "size": "1024"}, "/size: This must be WIDTHxHEIGHT in pixels, for example 1024x1024."),
     ({**FOX, "tags": ["x"] * 21}, "/tags: This may have at most 20 entries."),
     ({**FOX, "output_format": "gif"}, "/output_format: This must be 'png', 'jpeg' or 'webp'."),
+    ({**FOX, "guidance": -1}, "/guidance: This must be at least 0."),
+    (
+        {**FOX, "providers": {"allow": []}},
+        "/providers/allow: Name at least one provider, or leave it out.",
+    ),
+    (
+        {**FOX, "providers": {"fallback": "all"}},
+        "/providers/fallback: This must be 'none', 'same_model' or 'any'.",
+    ),
+    (
+        {**FOX, "start_deadline": 61, "deadline": 60},
+        "/start_deadline: This must be at most the deadline, 60 seconds.",
+    ),
 ]
 
 
@@ -249,8 +278,12 @@ IMPOSSIBLE: list[tuple[Any, str, str]] = [
     ({**FOX, "model": "none/such"}, "model_not_found", "/model"),
     ({**FOX, "size": "4096x4096", "model": "demo"}, "unsupported_parameter", "/size"),
     ({**FOX, "aspect_ratio": "99:1"}, "unsupported_parameter", "/aspect_ratio"),
-    ({**FOX, "steps": 30}, "unsupported_parameter", "/steps"),
-    ({**FOX, "providers": {"order": []}}, "unsupported_parameter", "/providers"),
+    ({**FOX, "providers": {"deny": ["demo", "fake"]}}, "unsupported_parameter", "/providers"),
+    (
+        {**FOX, "model": "demo", "providers": {"allow": ["fal"]}},
+        "unsupported_parameter",
+        "/providers",
+    ),
     ({**FOX, "webhook": "x", "max_cost": 1}, "unsupported_parameter", "/max_cost"),
 ]
 
@@ -262,10 +295,74 @@ async def test_what_cannot_be_done_is_said(api: Api) -> None:
         assert answer.json()["errors"][0]["pointer"] == pointer
 
 
+async def test_choices_travel_with_the_job(api: Api) -> None:
+    asked = {
+        **FOX,
+        "model": "fake/paid",
+        "steps": 20,
+        "guidance": 7,
+        "quality": "high",
+        "start_deadline": 60,
+        "deadline": 600,
+        "providers": {"order": ["fake"], "deny": ["demo"], "on_blocked": "try_next"},
+    }
+    answer = await api.http.post("/v1/jobs", json=asked)
+    assert answer.status_code == 202, answer.text
+    job = answer.json()
+    assert {k: job["request"][k] for k in asked if k != "providers"} == {
+        k: v for k, v in asked.items() if k != "providers"
+    }
+    assert job["request"]["providers"] == {
+        "order": ["fake"],
+        "allow": None,
+        "deny": ["demo"],
+        "fallback": None,
+        "on_blocked": "try_next",
+    }
+    assert [(w["code"], w["pointer"]) for w in job["warnings"]] == [
+        ("parameter_ignored", "/steps"),
+        ("parameter_ignored", "/guidance"),
+        ("parameter_ignored", "/quality"),
+    ]
+    [event] = api.published
+    assert isinstance(event, JobRequested)
+    done = accept(event.job).model_copy(update={"done": True, "status": JobStatus.FAILED})
+    api.reader.jobs[done.id] = done
+    retried = (await api.http.post(f"/v1/jobs/{done.id}/retry")).json()
+    assert (retried["request"], retried["warnings"]) == (job["request"], job["warnings"])
+
+
+async def test_an_entry_of_a_batch_has_choices_of_its_own(api: Api) -> None:
+    body = {
+        "prompts": ["a", {"prompt": "b", "providers": {"order": ["demo"]}, "steps": 4}],
+        "providers": {"allow": ["fake"]},
+        "model": "auto",
+        "steps": 8,
+        "start_deadline": 100,
+    }
+    answer = await api.http.post("/v1/batches", json=body)
+    assert answer.status_code == 202, answer.text
+    [event] = api.published
+    assert isinstance(event, BatchRequested)
+    one, two = (entry.request for entry in event.entries)
+    assert one.providers
+    assert two.providers
+    assert (one.providers.allow, one.steps, one.start_deadline) == (("fake",), 8, 100)
+    assert (two.providers.allow, two.providers.order, two.steps) == (None, ("demo",), 4)
+    for entry, pointer in [
+        ({"prompt": "b", "deadline": 99}, "/prompts/1/start_deadline"),
+        ({"prompt": "b", "providers": {"deny": ["x"]}}, "/prompts/1/providers/deny/0"),
+        ({"prompt": "b", "quality": "x"}, "/prompts/1/quality"),
+    ]:
+        wrong = await api.http.post("/v1/batches", json={**body, "prompts": ["a", entry]})
+        assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid_request"), entry
+        assert wrong.json()["errors"][0]["pointer"] == pointer
+
+
 async def test_models_for_tests_are_hidden_unless_named() -> None:
     async with running(providers=()) as api:
         models = (await api.http.get("/v1/models")).json()["items"]
-        assert models[0]["id"] == "demo/painter"
+        assert models[-1]["id"] == "demo/painter"
         assert "fake" not in {model["provider"] for model in models}
         refused = await api.http.post("/v1/jobs", json={**FOX, "model": "fake/paid"})
         assert refused.json()["code"] == "model_not_found"
@@ -509,7 +606,8 @@ async def test_a_dry_run_says_what_it_would_cost_and_queues_nothing(api: Api) ->
     assert answer.status_code == 200
     dry = answer.json()
     assert (dry["object"], [job["index"] for job in dry["jobs"]]) == ("dry_run", [0, 1])
-    assert dry["cost"] == {"min": "0.16", "max": "0.16", "currency": "USD", "status": "exact"}
+    assert dry["cost"] == {"min": "0.16", "max": "0.32", "currency": "USD", "status": "exact"}
+    assert dry["jobs"][1]["cost"]["max"] == "0.24", "an unanswered call may be billed, and repeated"
     [step] = dry["jobs"][1]["chain"]
     assert (step["provider"], step["model"], step["calls"]) == ("fake", "fake/paid", 1)
     assert step["prompt_as_sent"] == "b"
@@ -521,8 +619,43 @@ async def test_a_dry_run_says_what_it_would_cost_and_queues_nothing(api: Api) ->
     assert api.published == []
 
 
-def status(incarnation: str, *providers: str) -> WorkerStatus:
-    return WorkerStatus(owner="", incarnation=incarnation, providers=providers, slots=1, busy=0)
+async def test_a_dry_run_shows_the_whole_chain() -> None:
+    async with running(providers=("fal", "replicate", "openai", "huggingface")) as api:
+
+        async def dry(**asked: Any) -> Any:
+            answer = await api.http.post("/v1/jobs?dry_run=true", json={**FOX, **asked})
+            assert answer.status_code == 200, answer.text
+            return answer.json()
+
+        one = await dry(model="flux-dev", n=2, providers={"deny": ["huggingface"]})
+        steps = one["jobs"][0]["chain"]
+        assert [(s["provider"], s["calls"], s["cost"]["max"]) for s in steps] == [
+            ("replicate", 2, "0.05"),
+            ("fal", 2, "0.05"),
+        ]
+        assert one["cost"] == {
+            "min": "0.05",
+            "max": "0.1",
+            "currency": "USD",
+            "status": "estimated",
+        }
+        unpriced = await dry(model="flux-dev")
+        assert unpriced["jobs"][0]["chain"][-1]["cost"]["min"] is None
+        assert unpriced["cost"]["max"] is None, "unknown is never zero"
+        assert unpriced["cost"]["status"] == "unknown"
+        best = await dry(quality="high", seed=7, providers={"order": ["openai"]})
+        [warning] = best["jobs"][0]["warnings"]
+        first, *rest = best["jobs"][0]["chain"]
+        assert (warning["pointer"], first["model"]) == ("/seed", "openai/gpt-image-2")
+        assert first["ignored"] == ["seed"]
+        assert {"openai", "fal", "replicate", "huggingface"} == {s["provider"] for s in rest}
+        assert api.published == []
+
+
+def status(incarnation: str, *providers: str, **health: ProviderHealth) -> WorkerStatus:
+    return WorkerStatus(
+        owner="", incarnation=incarnation, providers=providers, slots=1, busy=0, health=health
+    )
 
 
 async def until(check: Callable[[], Any]) -> Any:
@@ -539,7 +672,7 @@ async def test_a_provider_that_no_worker_offers_is_said(api: Api) -> None:
 
     async def heard() -> bool:
         providers = (await api.http.get("/v1/providers")).json()["items"]
-        return bool(providers[0]["workers"] == 1)
+        return bool({p["id"]: p["workers"] for p in providers}["demo"] == 1)
 
     await until(heard)
     assert (await api.http.post("/v1/jobs", json=fake)).status_code == 202, "we just started"
@@ -564,6 +697,38 @@ async def test_a_provider_that_no_worker_offers_is_said(api: Api) -> None:
     assert (await api.http.post("/v1/jobs", json=fake)).status_code == 202, "scaled to none"
 
 
+async def test_how_providers_do(api: Api) -> None:
+    async def providers() -> dict[str, Any]:
+        items = (await api.http.get("/v1/providers")).json()["items"]
+        return {item["id"]: item for item in items}
+
+    assert {p["state"] for p in (await providers()).values()} == {"unknown"}
+    until_when = now()
+    limited = ProviderHealth(
+        state=Health.LIMITED, until=until_when, limit=3, error="provider_rate_limited"
+    )
+    api.clock[0] = 31
+    api.bus.announce(status("w1", "fake", fake=limited))
+
+    async def heard() -> Any:
+        found = await providers()
+        return found if found["fake"]["workers"] else None
+
+    found = await until(heard)
+    assert found["fake"] == {
+        "id": "fake",
+        "object": "provider",
+        "available": True,
+        "state": "limited",
+        "until": rfc3339(until_when),
+        "limit": 3,
+        "error": "provider_rate_limited",
+        "workers": 1,
+        "models": ["fake/paid", "fake/free"],
+    }
+    assert (found["demo"]["available"], found["demo"]["state"]) == (False, "off")
+
+
 async def _available(api: Api, model: str) -> bool:
     models = (await api.http.get("/v1/models")).json()["items"]
     return bool({m["id"]: m["available"] for m in models}[model])
@@ -574,6 +739,14 @@ async def test_the_catalogue(api: Api) -> None:
     assert (models["object"], models["next_cursor"]) == ("list", None)
     assert [m["id"] for m in models["items"]] == ["demo/painter", "fake/paid", "fake/free"]
     assert models["items"][0]["capabilities"]["max_n"] == 10
+    async with running(providers=("openai", "fal")) as hosted:
+        shown = (await hosted.http.get("/v1/models")).json()["items"]
+        known = {m["id"]: m for m in shown}
+        assert known["fal/fal-ai/flux/dev"]["capabilities"]["steps"] == [1, 50]
+        assert known["fal/fal-ai/flux/dev"]["capabilities"]["guidance"] == [1.0, 20.0]
+        openai = known["openai/gpt-image-1.5"]
+        assert openai["capabilities"]["qualities"] == ["low", "medium", "high"]
+        assert openai["quality_prices"]["high"]["max"] == "0.2"
     styles = (await api.http.get("/v1/styles")).json()["items"]
     assert "watercolor" in [style["id"] for style in styles]
     assert (await api.http.get("/v1/styles?x=1")).status_code == 422

@@ -15,7 +15,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from atelier_core.contracts.problems import Code, FieldError, Problem
-from atelier_core.domain.request import ImageRequest, Priority
+from atelier_core.domain.request import ImageRequest, Priority, ProviderChoice
 
 MAX_PROMPT = 4_000  # code points
 MAX_N = 10
@@ -23,22 +23,13 @@ MAX_BATCH = 1_000
 MAX_TAGS = 20
 MAX_METADATA = 16
 MAX_DEADLINE = 7 * 24 * 3600  # seconds
+MAX_PROVIDERS = 20
+MAX_STEPS = 500
+MAX_GUIDANCE = 100
+
+UNBUILT = frozenset({"max_cost", "webhook", "character", "characters"})
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-UNBUILT = frozenset(
-    {
-        "steps",
-        "guidance",
-        "quality",
-        "providers",
-        "start_deadline",
-        "max_cost",
-        "webhook",
-        "character",
-        "characters",
-    }
-)
 
 
 def _printable(text: str) -> str:
@@ -53,6 +44,12 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _somebody(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if names is not None and not names:
+        raise ValueError("Name at least one provider, or leave it out.")
+    return names
+
+
 _PRINTABLE = AfterValidator(_printable)
 _NOT_BLANK = AfterValidator(_not_blank)
 
@@ -63,6 +60,30 @@ Name = Annotated[str, Field(min_length=1, max_length=64), _PRINTABLE]
 Note = Annotated[str, Field(max_length=512), _PRINTABLE]
 Tags = Annotated[tuple[Label, ...], Field(max_length=MAX_TAGS)]
 Metadata = Annotated[dict[Name, Note], Field(max_length=MAX_METADATA)]
+ProviderNames = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=64)], ...], Field(max_length=MAX_PROVIDERS)
+]
+
+
+class Providers(BaseModel):
+    """Whom to ask, by the provider ids of `GET /v1/providers`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    order: ProviderNames = Field((), description="These first, in this order.")
+    allow: Annotated[ProviderNames | None, AfterValidator(_somebody)] = Field(
+        None, description="Only these."
+    )
+    deny: ProviderNames = Field((), description="None of these.")
+    fallback: Literal["none", "same_model", "any"] | None = Field(
+        None,
+        description="Who else may draw when the first choice cannot: nobody, the same model at"
+        " another provider, or any model that can draw it. Without it, as far as `model` is left"
+        " open: any for `auto`, same_model for an alias, none for `provider/model`.",
+    )
+    on_blocked: Literal["stop", "try_next"] = Field(
+        "stop", description="Whether a prompt that a provider's moderation refuses goes to others."
+    )
 
 
 class Parameters(BaseModel):
@@ -89,7 +110,16 @@ class Parameters(BaseModel):
     seed: int | None = Field(
         None, ge=0, lt=2**32, description="Of the first image; the next has the next. Else chosen."
     )
+    steps: int | None = Field(
+        None, ge=1, le=MAX_STEPS, description="Denoising steps, where the model has such."
+    )
+    guidance: float | None = Field(
+        None, ge=0, le=MAX_GUIDANCE, description="How closely to follow the prompt, where it can."
+    )
     style: str | None = Field(None, max_length=64, description="An id of `GET /v1/styles`.")
+    quality: str | None = Field(
+        None, max_length=64, description="One of the `qualities` of a model.", examples=["high"]
+    )
     output_format: Literal["png", "jpeg", "webp"] = "png"
     model: str = Field(
         "auto",
@@ -97,18 +127,20 @@ class Parameters(BaseModel):
         max_length=200,
         description='"auto", an alias, or "provider/model": see `GET /v1/models`.',
     )
+    providers: Providers | None = None
     priority: Literal["normal", "background"] = "normal"
+    start_deadline: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_DEADLINE,
+        description="Seconds from acceptance until a provider must have been asked.",
+    )
     deadline: int | None = Field(
         None, ge=1, le=MAX_DEADLINE, description="Seconds from acceptance; a day if not given."
     )
     tags: Tags = ()
     metadata: Metadata = Field(default_factory=dict)
 
-    steps: SkipJsonSchema[Any] = None
-    guidance: SkipJsonSchema[Any] = None
-    quality: SkipJsonSchema[Any] = None
-    providers: SkipJsonSchema[Any] = None
-    start_deadline: SkipJsonSchema[Any] = None
     max_cost: SkipJsonSchema[Any] = None
     webhook: SkipJsonSchema[Any] = None
     character: SkipJsonSchema[Any] = None
@@ -181,12 +213,21 @@ def image_request(body: CreateJob) -> ImageRequest:
         size=body.size,
         aspect_ratio=body.aspect_ratio,
         seed=body.seed,
+        steps=body.steps,
+        guidance=body.guidance,
         style=body.style,
+        quality=body.quality,
         output_format=body.output_format,
         model=body.model,
+        providers=_choice(body.providers),
         priority=Priority(body.priority),
+        start_deadline=body.start_deadline,
         deadline=body.deadline,
     )
+
+
+def _choice(asked: Providers | None) -> ProviderChoice | None:
+    return None if asked is None else ProviderChoice.model_validate(asked.model_dump())
 
 
 def refuse_unbuilt(*errors: FieldError) -> None:

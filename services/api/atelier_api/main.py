@@ -10,7 +10,6 @@ from atelier_api.settings import ApiSettings
 from atelier_api.stores.mongo import MongoDatabase, open_stores
 from atelier_core.adapters.internal_http import HttpJobReader
 from atelier_core.adapters.rabbitmq import RabbitBus
-from atelier_core.contracts.topology import INTERACTIVE
 from atelier_core.errors import TransientError
 from atelier_core.http.auth import internal_token
 from atelier_core.http.origin import PublicAddress
@@ -54,7 +53,7 @@ async def run(leaving: asyncio.Event) -> None:
                 address=PublicAddress(settings.public_url),
                 api_key=settings.key,
                 providers=settings.providers,
-                probes={"database": database.ping, "broker": lambda: bus.depth(INTERACTIVE)},
+                probes={"database": database.ping, "broker": bus.ping},
             )
         )
         tasks = await stack.enter_async_context(asyncio.TaskGroup())

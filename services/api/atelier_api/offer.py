@@ -1,128 +1,117 @@
-"""Which models may draw a request, what will not be honoured, what it would cost. Pure."""
+"""Who may draw a request, and what will not be honoured; or why nobody can. Pure."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 
 from atelier_core.contracts.catalogue import Catalogue, Model
+from atelier_core.contracts.chain import Chain, chain
+from atelier_core.contracts.fit import can_draw, shortfalls
 from atelier_core.contracts.problems import Code, FieldError, Problem
-from atelier_core.domain.request import ImageRequest, RequestWarning
-from atelier_core.domain.values import CostStatus, Value
+from atelier_core.domain.request import DEFAULT_DEADLINE, ImageRequest, RequestWarning
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The models that may draw it, best first, and what the best will not honour."""
+    """The chain, the first choice first, and what the first will not honour.
 
-    models: tuple[Model, ...]
+    `on`: whether any of these providers is known to be on; else they are all that could be.
+    """
+
+    models: Chain
     warnings: tuple[RequestWarning, ...]
+    on: bool = True
 
 
 def enabled(book: Catalogue, named: Collection[str] | None) -> frozenset[str]:
     """The providers this installation offers: those named, else every one but the test ones."""
     known = {model.provider for model in book.models}
-    hidden = {model.provider for model in book.models if model.auto == "never"}
-    return frozenset(known & set(named) if named else known - hidden)
+    return frozenset(known & set(named) if named else known - _for_tests(book))
 
 
 def offer(
-    request: ImageRequest, *, book: Catalogue, providers: Collection[str], at: str = ""
+    request: ImageRequest,
+    *,
+    book: Catalogue,
+    providers: Collection[str],
+    on: Collection[str] | None = None,
+    at: str = "",
 ) -> Offer:
-    """What can be done about `request`; `at` is where it stands in the body.
+    """What can be done about `request` by those of `providers` that are `on` (None: unknown).
+
+    `at` is where the request stands in the body.
 
     Raises:
-        Problem: invalid_request (style), model_not_found, unsupported_parameter (size).
+        Problem: invalid_request (style, quality, a provider's name, start_deadline),
+            model_not_found, unsupported_parameter (size, aspect_ratio, providers).
     """
+    _refuse(Code.INVALID_REQUEST, *_wrong(request, book=book, providers=providers, at=at))
+    living = providers if on is None else frozenset(on).intersection(providers)
+    found = chain(request, book, living)
+    if found:
+        return Offer(found, _warnings(request, found[0]))
+    possible = chain(request, book, providers)
+    if not possible:
+        _refuse(*_reason(request, book=book, providers=providers, at=at))
+    return Offer(possible, _warnings(request, possible[0]), on=False)
+
+
+def _wrong(
+    request: ImageRequest, *, book: Catalogue, providers: Collection[str], at: str
+) -> Iterator[FieldError]:
     if request.style is not None and book.style(request.style) is None:
-        raise _problem(Code.INVALID_REQUEST, f"{at}/style", "There is no such style.")
-    models = tuple(m for m in book.find(request.model) if m.provider in providers)
-    if not models:
-        raise _problem(Code.MODEL_NOT_FOUND, f"{at}/model", "There is no such model here.")
-    fitting = tuple(m for m in models if _fits(request, m))
-    if not fitting:
-        where = "aspect_ratio" if request.aspect_ratio else "size"
-        sides = models[0].capabilities
-        raise _problem(
-            Code.UNSUPPORTED_PARAMETER,
-            f"{at}/{where}",
-            f"No model draws that: sides have {sides.min_side} to {sides.max_side} pixels.",
-        )
-    return Offer(fitting, tuple(_warnings(request, fitting[0])))
+        yield FieldError(f"{at}/style", "There is no such style.")
+    if request.quality is not None and request.quality not in book.qualities:
+        detail = f"This must be one of: {', '.join(book.qualities)}."
+        yield FieldError(f"{at}/quality", detail)
+    limit = request.deadline or DEFAULT_DEADLINE
+    if request.start_deadline is not None and request.start_deadline > limit:
+        detail = f"This must be at most the deadline, {limit:,} seconds."
+        yield FieldError(f"{at}/start_deadline", detail)
+    choice = request.providers
+    if choice is None:
+        return
+    hidden = _for_tests(book) - set(providers)
+    known = sorted({model.provider for model in book.models} - hidden)
+    lists = {"order": choice.order, "allow": choice.allow or (), "deny": choice.deny}
+    for name, given in lists.items():
+        for index, provider in enumerate(given):
+            if provider not in known:
+                detail = f"There is no such provider; there are: {', '.join(known)}."
+                yield FieldError(f"{at}/providers/{name}/{index}", detail)
 
 
-def _fits(request: ImageRequest, model: Model) -> bool:
-    sides = model.capabilities
-    return all(sides.min_side <= side <= sides.max_side for side in request.dimensions())
+def _reason(
+    request: ImageRequest, *, book: Catalogue, providers: Collection[str], at: str
+) -> tuple[Code, FieldError]:
+    """Why no model of `providers` may draw it, whether or not they are on."""
+    meant = tuple(m for m in book.find(request.model) if m.provider in providers)
+    if not meant:
+        return Code.MODEL_NOT_FOUND, FieldError(f"{at}/model", "There is no such model here.")
+    if any(can_draw(request, m) for m in meant):
+        detail = "This leaves no provider that could draw it."
+        return Code.UNSUPPORTED_PARAMETER, FieldError(f"{at}/providers", detail)
+    where = "aspect_ratio" if request.aspect_ratio else "size"
+    can = meant[0].capabilities
+    known = ", ".join(can.aspect_ratios if request.aspect_ratio else can.sizes)
+    detail = (
+        f"No model draws that; {meant[0].name} draws: {known}."
+        if can.fixed_sizes
+        else f"No model draws that: sides have {can.min_side} to {can.max_side} pixels."
+    )
+    return Code.UNSUPPORTED_PARAMETER, FieldError(f"{at}/{where}", detail)
 
 
-def _warnings(request: ImageRequest, model: Model) -> Iterable[RequestWarning]:
-    can = model.capabilities
-    ignored = {
-        "negative_prompt": request.negative_prompt is not None and not can.negative_prompt,
-        "seed": request.seed is not None and not can.seed,
-        "output_format": request.output_format not in can.output_formats,
-    }
-    for name, is_ignored in ignored.items():
-        if is_ignored:
-            yield RequestWarning(
-                code="parameter_ignored",
-                pointer=f"/{name}",
-                detail=f"{model.name} does not know this; the job runs without it.",
-            )
-
-
-def _problem(code: Code, pointer: str, detail: str) -> Problem:
-    return Problem(code, f"{pointer}: {detail}", errors=(FieldError(pointer, detail),))
-
-
-class CostRange(Value):
-    """What it may cost; an unknown end has no amount."""
-
-    min: str | None
-    max: str | None
-    currency: str
-    status: CostStatus
-
-
-class Step(Value):
-    """A model that would be asked, and how."""
-
-    provider: str
-    model: str
-    calls: int
-    prompt_as_sent: str
-    cost: CostRange
-
-
-def step(request: ImageRequest, model: Model, book: Catalogue) -> Step:
-    """What asking `model` for the whole of `request` means."""
-    price = model.price
-    amount = None if price.amount is None else _text(Decimal(price.amount) * request.n)
-    return Step(
-        provider=model.provider,
-        model=model.id,
-        calls=-(-request.n // model.capabilities.max_n),
-        prompt_as_sent=book.worded(request.prompt, request.style, model),
-        cost=CostRange(min=amount, max=amount, currency=price.currency, status=price.status),
+def _warnings(request: ImageRequest, model: Model) -> tuple[RequestWarning, ...]:
+    return tuple(
+        RequestWarning(code=short.code, pointer=f"/{short.name}", detail=short.detail)
+        for short in shortfalls(request, model)
     )
 
 
-def total(costs: Iterable[CostRange]) -> CostRange:
-    """The sum; one unknown part makes it unknown, several currencies have no sum."""
-    costs = tuple(costs)
-    currencies = {cost.currency for cost in costs}
-    lows, highs = [cost.min for cost in costs], [cost.max for cost in costs]
-    if len(currencies) != 1 or None in lows or None in highs:
-        return CostRange(min=None, max=None, currency="USD", status=CostStatus.UNKNOWN)
-    exact = all(cost.status is CostStatus.EXACT for cost in costs)
-    return CostRange(
-        min=_text(sum(Decimal(low or 0) for low in lows)),
-        max=_text(sum(Decimal(high or 0) for high in highs)),
-        currency=currencies.pop(),
-        status=CostStatus.EXACT if exact else CostStatus.ESTIMATED,
-    )
+def _for_tests(book: Catalogue) -> set[str]:
+    return {model.provider for model in book.models if model.auto == "never"}
 
 
-def _text(amount: Decimal | int) -> str:
-    amount = Decimal(amount)
-    return format(amount.normalize() if amount else Decimal(), "f")
+def _refuse(code: Code, *errors: FieldError) -> None:
+    if errors:
+        raise Problem(code, f"{errors[0].pointer}: {errors[0].detail}", errors=errors)

@@ -4,13 +4,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from atelier_api.answers import AcceptedBatch, DryJob, DryRun
+from atelier_api.answers import AcceptedBatch
 from atelier_api.body import CreateBatch, CreateJob, image_request, refuse_unbuilt
-from atelier_api.offer import Offer, offer, step, total
+from atelier_api.dry import DryRun, dry_run
+from atelier_api.offer import Offer, offer
 from atelier_api.once import Acceptance, Once, Request, fingerprint
 from atelier_api.ports import Scope
 from atelier_api.traffic import Traffic
-from atelier_core.contracts.catalogue import Catalogue, Model
+from atelier_core.contracts.catalogue import Catalogue
 from atelier_core.contracts.events import BatchEntry, BatchRequested, JobRequested
 from atelier_core.contracts.problems import Code, Problem, not_found
 from atelier_core.domain.batch import summarise
@@ -148,16 +149,7 @@ class Submit:
         priorities = [order.request.priority for order in orders]
         lane = self._traffic.lane(owner, priorities=priorities, images=images)
         self._admit(lane, orders)
-        jobs = tuple(
-            DryJob(
-                index=index,
-                request=order.request,
-                warnings=order.offer.warnings,
-                chain=(step(order.request, self._first_on(order.offer), self._book),),
-            )
-            for index, order in enumerate(orders)
-        )
-        return DryRun(jobs=jobs, cost=total(job.chain[0].cost for job in jobs))
+        return dry_run(((order.request, order.offer) for order in orders), self._book)
 
     async def finished(self, job: Job, wait: int) -> Job:
         """The job after up to `wait` seconds, or as soon as it is done; as it was if unknown."""
@@ -218,7 +210,8 @@ class Submit:
         )
 
     def _offer(self, request: ImageRequest, at: str = "") -> Offer:
-        return offer(request, book=self._book, providers=self._providers, at=at)
+        on = self._traffic.workers.likely_on()
+        return offer(request, book=self._book, providers=self._providers, on=on, at=at)
 
     def _lane(self, caller: Caller, orders: Sequence[_Order]) -> Lane:
         images = sum(order.request.n for order in orders)
@@ -229,8 +222,4 @@ class Submit:
         return lane
 
     def _admit(self, lane: Lane, orders: Sequence[_Order]) -> None:
-        self._traffic.admit(lane, {order.offer.models for order in orders})
-
-    def _first_on(self, found: Offer) -> Model:
-        on = (m for m in found.models if self._traffic.workers.is_on(m.provider))
-        return next(on, found.models[0])
+        self._traffic.admit(lane, served=all(order.offer.on for order in orders))

@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Self
 
-from atelier_core.contracts.catalogue import Model
-from atelier_core.contracts.events import Event, WorkerStatus
+from atelier_api.workers import Workers
 from atelier_core.contracts.problems import Code, Problem
 from atelier_core.contracts.topology import BULK, INTERACTIVE, MAX_LANE_DEPTH
 from atelier_core.domain.request import Lane, Priority
@@ -19,7 +18,6 @@ from atelier_core.ports import EventSource, Subscription
 BULK_BATCH = 10  # images in one submission that still count as a person's
 BULK_PACE = 50  # images of one owner in a minute that still do
 MINUTE = 60.0
-GOOD_FOR = 30.0  # seconds a worker's announcement counts, and a fresh process assumes the best
 DEPTH_EVERY = 5.0  # seconds between two looks at the depth of the lanes
 DEPTH_WITHIN = 5.0  # seconds the broker may take for one
 
@@ -71,44 +69,6 @@ class Pace:
             self._sums[owner] -= asked.popleft()[1]
         if not asked:
             del self._asked[owner], self._sums[owner]
-
-
-class Workers:
-    """What the workers say they can do; lossy, so silence alone refuses nobody."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._started = clock()
-        self._heard: dict[str, tuple[float, tuple[str, ...]]] = {}
-        self._last: frozenset[str] | None = None
-
-    async def hear(self, event: Event) -> None:
-        """Take a `worker.status`."""
-        if isinstance(event, WorkerStatus):
-            at = self._clock()
-            self._heard[event.incarnation] = (at, event.providers)
-            self._heard = {k: v for k, v in self._heard.items() if v[0] > at - GOOD_FOR}
-            self._last = frozenset(name for _, names in self._heard.values() for name in names)
-
-    def alive(self, provider: str) -> int:
-        """How many workers offer `provider` right now."""
-        since = self._clock() - GOOD_FOR
-        return sum(at > since and provider in names for at, names in self._heard.values())
-
-    def known_on(self) -> frozenset[str] | None:
-        """The providers that are on; None while nothing can be said.
-
-        When no worker is left (scaled to none), those last announced count: jobs wait for them.
-        """
-        at = self._clock()
-        if self._last is None or at < self._started + GOOD_FOR:
-            return None
-        living = [names for heard, names in self._heard.values() if heard > at - GOOD_FOR]
-        return frozenset(name for names in living for name in names) if living else self._last
-
-    def is_on(self, provider: str) -> bool:
-        on = self.known_on()
-        return on is None or provider in on
 
 
 class Depths:
@@ -170,8 +130,8 @@ class Traffic:
         pace = self.pace.of(owner) + images
         return lane_for(priorities=priorities, images=images, pace=pace)
 
-    def admit(self, lane: Lane, chains: Iterable[tuple[Model, ...]]) -> None:
-        """Let it in, each of `chains` being the models that may draw one of its jobs.
+    def admit(self, lane: Lane, *, served: bool) -> None:
+        """Let it in; `served`: a provider that may draw is on for each of its jobs, it seems.
 
         Raises:
             Problem: queue_full or no_provider_available.
@@ -182,10 +142,9 @@ class Traffic:
                 f"More than {MAX_LANE_DEPTH:,} jobs wait already.",
                 retry_after=60,
             )
-        on = self.workers.known_on()
-        if on is not None and not all(any(m.provider in on for m in chain) for chain in chains):
+        if not served and self.workers.known_on() is not None:
             raise Problem(
                 Code.NO_PROVIDER_AVAILABLE,
-                "No worker offers a provider of this model right now.",
+                "No worker offers a provider that may draw this right now.",
                 retry_after=10,
             )

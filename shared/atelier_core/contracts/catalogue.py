@@ -53,7 +53,8 @@ class TokenPrice(_Entry):
 class Model(_Entry):
     """A model of a provider; `price` is per image.
 
-    Where tokens decide, `price` estimates a usual picture, and `tokens` prices what was used.
+    Where tokens decide, `price` estimates a usual picture, and `tokens` prices what was used;
+    `quality_prices` are the least and the most for one of at most 1536x1024, by quality.
     `auto`: whether it may be meant where it is not named: yes, only if there is no other, never.
     """
 
@@ -64,6 +65,7 @@ class Model(_Entry):
     capabilities: Capabilities
     price: Money
     tokens: TokenPrice | None = None
+    quality_prices: dict[str, tuple[str, str]] = {}
     auto: Literal["yes", "alone", "never"] = "yes"
 
     @property
@@ -115,6 +117,12 @@ class Catalogue(_Entry):
             for m in self.models
             if own and m.id == f"{provider}/{DEFAULT}"
         )
+
+    @property
+    def qualities(self) -> tuple[str, ...]:
+        """The names of all qualities that any model knows."""
+        named = (quality for model in self.models for quality in model.capabilities.qualities)
+        return tuple(dict.fromkeys(named))
 
     def style(self, name: str) -> Style | None:
         return next((style for style in self.styles if style.id == name), None)

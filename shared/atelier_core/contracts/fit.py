@@ -5,6 +5,7 @@ The API warns by it and the worker orders by it, so that a warning is what then 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from math import log
 from typing import Literal, TypeVar
 
@@ -13,7 +14,7 @@ from atelier_core.domain.request import ImageRequest
 
 _N = TypeVar("_N", int, float)
 
-SHAPE = 0.1  # a picture may be this much wider or narrower than asked for
+_TOLERANCE = log(1.1)  # a picture may be a tenth wider or narrower than asked for
 
 Name = Literal[
     "size", "aspect_ratio", "negative_prompt", "seed", "steps", "guidance", "quality",
@@ -49,7 +50,8 @@ def can_draw(request: ImageRequest, model: Model) -> bool:
         return False
     if not can.fixed_sizes:
         return True
-    return min(_distortion(size, width, height) for size in can.sizes) <= log(1 + SHAPE)
+    shape = log(width / height)
+    return any(abs(_shape(size) - shape) <= _TOLERANCE for size in can.sizes)
 
 
 def fitted(request: ImageRequest, model: Model) -> Fitted:
@@ -116,6 +118,7 @@ def _within(bounds: tuple[_N, _N], value: _N) -> _N:
     return min(bounds[1], max(bounds[0], value))
 
 
-def _distortion(size: str, width: int, height: int) -> float:
-    across, down = (int(side) for side in size.split("x"))
-    return abs(log(across * height) - log(down * width))
+@cache
+def _shape(size: str) -> float:
+    width, height = size.split("x")
+    return log(int(width) / int(height))

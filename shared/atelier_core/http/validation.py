@@ -99,7 +99,13 @@ def sentence(error: Mapping[str, Any]) -> str:
         return form
     if kind == "string_too_short" and context["min_length"] == 1:
         return "This must not be empty."
-    return _SENTENCES.get(kind, "This is not valid.").format(**context)
+    plain = {name: _plain(value) for name, value in context.items()}
+    return _SENTENCES.get(kind, "This is not valid.").format(**plain)
+
+
+def _plain(value: Any) -> Any:
+    """0 instead of 0.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def body_problem(errors: Sequence[Mapping[str, Any]]) -> Problem:

@@ -1,14 +1,14 @@
-"""Which model may draw, what is not honoured, what it costs."""
+"""Which models may draw, what is not honoured, and why nobody can."""
 
 import pytest
 
-from atelier_api.body import BatchPrompt, CreateBatch, CreateJob
-from atelier_api.offer import CostRange, enabled, offer, step, total
+from atelier_api.body import BatchPrompt, CreateBatch, CreateJob, Providers
+from atelier_api.offer import enabled, offer
 from atelier_api.once import fingerprint
 from atelier_core.contracts.catalogue import Capabilities, Catalogue, Model, Style
 from atelier_core.contracts.problems import Code, Problem
 from atelier_core.domain.request import ImageRequest
-from atelier_core.domain.values import CostStatus, Money
+from atelier_core.domain.values import Money
 from atelier_core.http.body import parse_json
 
 
@@ -39,7 +39,7 @@ def model(name: str, *, price: Money | None = None, **can: object) -> Model:
 BOOK = Catalogue(
     dated="2026-01-01",
     models=(
-        model("plain/one", seed=False, negative_prompt=False, styles=False),
+        model("plain/one", seed=False, negative_prompt=False, styles=False, qualities=("low",)),
         model("wide/two", max_side=2048, price=Money.unknown()),
         model("fake/three"),
     ),
@@ -72,13 +72,25 @@ def test_the_best_fitting_model_comes_first() -> None:
 
 def test_what_is_not_honoured_is_a_warning() -> None:
     found = offer(
-        ask(negative_prompt="x", seed=1, output_format="webp", style="ink"),
+        ask(model="plain/one", negative_prompt="x", seed=1, output_format="webp", style="ink"),
         book=BOOK,
         providers=ALL,
     )
     assert [w.pointer for w in found.warnings] == ["/negative_prompt", "/seed", "/output_format"]
     assert {w.code for w in found.warnings} == {"parameter_ignored"}
     assert offer(ask(), book=BOOK, providers=ALL).warnings == ()
+
+
+def test_who_is_on_is_asked_and_warned_about() -> None:
+    seeded = ask(seed=7, model="auto")
+    assert [w.pointer for w in offer(seeded, book=BOOK, providers=ALL, on={"plain"}).warnings] == [
+        "/seed"
+    ]
+    nobody = offer(seeded, book=BOOK, providers=ALL, on={"other"})
+    assert (nobody.on, [m.id for m in nobody.models]) == (False, ["wide/two", "plain/one"])
+    known = offer(seeded, book=BOOK, providers={"plain"}, on={"plain", "wide"})
+    assert [m.id for m in known.models] == ["plain/one"], "only what the operator offers"
+    assert offer(seeded, book=BOOK, providers=ALL).on, "nothing was heard yet"
 
 
 @pytest.mark.parametrize(
@@ -90,32 +102,28 @@ def test_what_is_not_honoured_is_a_warning() -> None:
         ({"size": "16x512"}, Code.UNSUPPORTED_PARAMETER, "/p/size"),
         ({"aspect_ratio": "40:1"}, Code.UNSUPPORTED_PARAMETER, "/p/aspect_ratio"),
         ({"style": "none"}, Code.INVALID_REQUEST, "/p/style"),
+        ({"quality": "best"}, Code.INVALID_REQUEST, "/p/quality"),
+        ({"start_deadline": 61, "deadline": 60}, Code.INVALID_REQUEST, "/p/start_deadline"),
+        ({"start_deadline": 24 * 3600 + 1}, Code.INVALID_REQUEST, "/p/start_deadline"),
+        ({"providers": {"order": ["wide", "x"]}}, Code.INVALID_REQUEST, "/p/providers/order/1"),
+        ({"providers": {"allow": ["x"]}}, Code.INVALID_REQUEST, "/p/providers/allow/0"),
+        ({"providers": {"deny": ["x"]}}, Code.INVALID_REQUEST, "/p/providers/deny/0"),
+        (
+            {"providers": {"deny": ["plain", "wide", "fake"]}},
+            Code.UNSUPPORTED_PARAMETER,
+            "/p/providers",
+        ),
+        (
+            {"model": "plain/one", "providers": {"allow": ["wide"]}},
+            Code.UNSUPPORTED_PARAMETER,
+            "/p/providers",
+        ),
     ],
 )
 def test_what_nobody_can_do(parameters: dict[str, object], code: Code, pointer: str) -> None:
     with pytest.raises(Problem) as caught:
         offer(ask(**parameters), book=BOOK, providers=ALL, at="/p")
     assert (caught.value.code, caught.value.errors[0].pointer) == (code, pointer)
-
-
-def test_steps_count_calls_words_and_money() -> None:
-    plain = step(ask(n=10, style="ink"), BOOK.models[0], BOOK)
-    assert (plain.calls, plain.prompt_as_sent) == (3, "a fox, in ink")
-    assert (plain.cost.min, plain.cost.status) == ("0.4", CostStatus.EXACT)
-    knows = step(ask(style="ink"), BOOK.models[1], BOOK)
-    assert knows.prompt_as_sent == "a fox"
-    assert knows.cost.max is None
-
-
-def test_totals() -> None:
-    def cost(low: str | None, currency: str = "USD", status: str = "exact") -> CostRange:
-        return CostRange(min=low, max=low, currency=currency, status=CostStatus(status))
-
-    assert total([cost("0.1"), cost("0.2")]).min == "0.3"
-    assert total([cost("1"), cost("2", status="estimated")]).status is CostStatus.ESTIMATED
-    for mixed in ([cost("1"), cost(None)], [cost("1"), cost("1", "EUR")]):
-        assert (total(mixed).min, total(mixed).status) == (None, CostStatus.UNKNOWN)
-    assert total([cost("0"), cost("0")]).max == "0"
 
 
 def test_entries_win_over_what_is_shared() -> None:
@@ -140,6 +148,20 @@ def test_entries_win_over_what_is_shared() -> None:
         3,
         (),
     )
+
+
+def test_an_entry_chooses_its_own_providers() -> None:
+    shared = Providers(order=("fal",), fallback="any")
+    own = Providers(deny=("fal",))
+    body = CreateBatch(
+        prompts=("a", BatchPrompt(prompt="b", providers=own, steps=4)),
+        providers=shared,
+        steps=8,
+        quality="high",
+    )
+    one, two = body.jobs()
+    assert (one.providers, one.steps, one.quality) == (shared, 8, "high")
+    assert (two.providers, two.steps, two.quality) == (own, 4, "high"), "whole, not mixed"
 
 
 def test_fingerprints_see_meaning_only() -> None:

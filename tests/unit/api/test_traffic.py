@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atelier_api.traffic import Depths, Pace, Traffic, Workers, lane_for
-from atelier_core.contracts.catalogue import catalogue
+from atelier_api.traffic import Depths, Pace, Traffic, lane_for
 from atelier_core.contracts.events import WorkerStatus
 from atelier_core.contracts.problems import Code, Problem
 from atelier_core.contracts.topology import BULK, INTERACTIVE, MAX_LANE_DEPTH
@@ -58,39 +57,6 @@ def test_pace_forgets_owners_who_left() -> None:
     assert pace.of("owner 7") == 0
 
 
-def status(incarnation: str, *providers: str) -> WorkerStatus:
-    return WorkerStatus(owner="", incarnation=incarnation, providers=providers, slots=1, busy=0)
-
-
-async def test_who_is_on() -> None:
-    at = [0.0]
-    workers = Workers(lambda: at[0])
-    at[0] = 100
-    assert workers.known_on() is None, "nothing was ever heard"
-    await workers.hear(status("one", "demo"))
-    await workers.hear(status("two", "fake"))
-    assert workers.known_on() == {"demo", "fake"}
-    assert (workers.alive("demo"), workers.alive("other")) == (1, 0)
-    at[0] = 115
-    await workers.hear(status("two", "fake"))
-    at[0] = 131
-    assert workers.known_on() == {"fake"}, "the first is silent for more than 30 s"
-    assert not workers.is_on("demo")
-    at[0] = 200
-    assert workers.alive("fake") == 0
-    assert workers.known_on() == {"demo", "fake"}, "scaled to none: jobs wait for the last known"
-
-
-async def test_a_fresh_process_assumes_the_best() -> None:
-    at = [0.0]
-    workers = Workers(lambda: at[0])
-    await workers.hear(status("one", "demo"))
-    assert workers.is_on("fake")
-    at[0] = 30
-    await workers.hear(status("one", "demo"))
-    assert not workers.is_on("fake")
-
-
 class Queues:
     """A source that knows depths only."""
 
@@ -133,8 +99,20 @@ async def test_depths_are_looked_up_beside_requests(
 async def test_a_full_lane_refuses() -> None:
     traffic = Traffic(Queues(), lambda: 0.0)
     traffic.depths._full = frozenset({Lane.BULK})
-    demo = catalogue().find("demo")
-    traffic.admit(Lane.INTERACTIVE, [demo])
+    traffic.admit(Lane.INTERACTIVE, served=True)
     with pytest.raises(Problem) as caught:
-        traffic.admit(Lane.BULK, [demo])
+        traffic.admit(Lane.BULK, served=True)
     assert (caught.value.code, caught.value.retry_after) == (Code.QUEUE_FULL, 60)
+
+
+async def test_what_nobody_serves_is_refused_once_that_is_certain() -> None:
+    at = [0.0]
+    traffic = Traffic(Queues(), lambda: at[0])
+    status = WorkerStatus(owner="", incarnation="w", providers=("demo",), slots=1, busy=0)
+    await traffic.workers.hear(status)
+    traffic.admit(Lane.INTERACTIVE, served=False)
+    at[0] = 31
+    with pytest.raises(Problem) as caught:
+        traffic.admit(Lane.INTERACTIVE, served=False)
+    assert (caught.value.code, caught.value.retry_after) == (Code.NO_PROVIDER_AVAILABLE, 10)
+    traffic.admit(Lane.INTERACTIVE, served=True)

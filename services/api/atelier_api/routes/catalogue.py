@@ -6,16 +6,20 @@ from typing import Literal
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from atelier_api.traffic import Workers
-from atelier_core.contracts.catalogue import Capabilities, Catalogue
-from atelier_core.domain.values import Money, Value
+from atelier_api.costs import CostRange, by_quality
+from atelier_api.workers import Workers
+from atelier_core.contracts.catalogue import Capabilities, Catalogue, Model
+from atelier_core.domain.values import Money, Time, Value
 from atelier_core.http.app import new_router
 from atelier_core.http.auth import Owner
 from atelier_core.http.describe import problems
 
 
 class ModelAnswer(Value):
-    """A model; `price` is per image. `available`: a worker can draw with it, as far as is known."""
+    """A model; `price` is per image, and `quality_prices` is the range for each quality.
+
+    `available`: a worker can draw with it, as far as is known.
+    """
 
     id: str
     object: Literal["model"] = "model"
@@ -25,6 +29,7 @@ class ModelAnswer(Value):
     available: bool
     capabilities: Capabilities
     price: Money
+    quality_prices: dict[str, CostRange]
 
 
 class StyleAnswer(Value):
@@ -37,11 +42,19 @@ class StyleAnswer(Value):
 
 
 class ProviderAnswer(Value):
-    """Where pictures come from. `workers` is how many announced it in the last half minute."""
+    """Where pictures come from. `workers` is how many announced it in the last half minute.
+
+    `state` is theirs: `off` if there are none, `unknown` while that cannot be said. `until` is
+    when it is tried again, `error` why it is not healthy, `limit` the calls open at once.
+    """
 
     id: str
     object: Literal["provider"] = "provider"
     available: bool
+    state: Literal["healthy", "limited", "unhealthy", "off", "unknown"]
+    until: Time | None = None
+    limit: int | None = None
+    error: str | None = None
     workers: int
     models: tuple[str, ...]
 
@@ -74,10 +87,7 @@ def catalogue_routes(book: Catalogue, providers: Collection[str], workers: Worke
         responses={200: {"model": ModelList}, **problems()},
     )
     async def list_models(_owner: Owner) -> Response:
-        shown = tuple(
-            ModelAnswer(**dict(model), available=workers.is_on(model.provider)) for model in models
-        )
-        return _answer(ModelList(items=shown))
+        return _answer(ModelList(items=tuple(_model(model) for model in models)))
 
     @router.get(
         "/v1/styles",
@@ -95,7 +105,7 @@ def catalogue_routes(book: Catalogue, providers: Collection[str], workers: Worke
     @router.get(
         "/v1/providers",
         operation_id="listProviders",
-        summary="The providers and whether they are on",
+        summary="The providers, whether they are on and how they do",
         responses={200: {"model": ProviderList}, **problems()},
     )
     async def list_providers(_owner: Owner) -> Response:
@@ -104,11 +114,21 @@ def catalogue_routes(book: Catalogue, providers: Collection[str], workers: Worke
     def _names() -> Sequence[str]:
         return list(dict.fromkeys(model.provider for model in models))
 
+    def _model(model: Model) -> ModelAnswer:
+        shown = {**dict(model), "quality_prices": by_quality(model)}
+        return ModelAnswer(**shown, available=workers.is_on(model.provider))
+
     def _provider(name: str) -> ProviderAnswer:
+        found = workers.standing(name)
+        known = workers.known_on()
         return ProviderAnswer(
             id=name,
             available=workers.is_on(name),
-            workers=workers.alive(name),
+            state=found.state.value if found else _unheard(name, known),
+            until=found and found.until,
+            limit=found and found.limit,
+            error=found and found.error,
+            workers=found.workers if found else 0,
             models=tuple(model.id for model in models if model.provider == name),
         )
 
@@ -117,3 +137,7 @@ def catalogue_routes(book: Catalogue, providers: Collection[str], workers: Worke
 
 def _answer(value: Value) -> Response:
     return Response(value.model_dump_json(), media_type="application/json")
+
+
+def _unheard(name: str, on: Collection[str] | None) -> Literal["off", "unknown"]:
+    return "unknown" if on is None or name in on else "off"

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from atelier_api.answers import AcceptedBatch, DryRun
+from atelier_api.answers import AcceptedBatch
 from atelier_api.body import CreateBatch, CreateJob
+from atelier_api.dry import DryRun
 from atelier_api.once import Acceptance
 from atelier_api.submit import Caller, Submit
 from atelier_core.contracts.problems import Code
@@ -168,8 +169,13 @@ _JOB_EXAMPLES = {
         "seed": 7,
         "style": "watercolor",
         "output_format": "webp",
-        "model": "demo/painter",
+        "model": "flux-dev",
+        "steps": 28,
+        "guidance": 3.5,
+        "quality": "high",
+        "providers": {"order": ["fal"], "deny": ["replicate"], "fallback": "same_model"},
         "priority": "background",
+        "start_deadline": 600,
         "deadline": 3600,
         "tags": ["lighthouses"],
         "metadata": {"chapter": "3"},

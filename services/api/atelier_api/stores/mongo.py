@@ -12,7 +12,7 @@ from pymongo import ReturnDocument, UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError, InvalidURI, OperationFailure, PyMongoError
 
 from atelier_api.ports import KEPT, Claim, Row, Scope, State
-from atelier_core.errors import SettingsError, TransientError
+from atelier_core.errors import RefusedError, SettingsError, TransientError
 
 Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
@@ -68,7 +68,7 @@ def _translated() -> Iterator[None]:
     except PyMongoError as exc:
         if isinstance(exc, OperationFailure) and exc.code == REFUSED:
             message = "MongoDB refuses the user or the password in ATELIER_MONGO_URL."
-            raise TransientError(message) from exc
+            raise RefusedError(message) from exc
         raise TransientError(f"MongoDB: {type(exc).__name__}") from exc
 
 
@@ -92,10 +92,10 @@ class MongoDatabase:
 
     async def ping(self) -> None:
         """Return if the server can be used. Raises TransientError."""
-        if not self._prepared:
-            raise TransientError("MongoDB: the indexes are not made yet")
         with _translated():
             await self._db.command("ping")
+        if not self._prepared:
+            raise TransientError("MongoDB: the indexes are not made yet")
 
 
 class MongoIdempotency:
