@@ -10,10 +10,11 @@ from atelier_core.domain.run import RunRecord
 from atelier_core.failpoints import failpoint
 from atelier_core.ports import Clock, EventPublisher
 from atelier_worker.alive import Liveness
-from atelier_worker.lanes import Room, Tokens
+from atelier_worker.lanes import Room
 from atelier_worker.ports import ImageProvider
 from atelier_worker.record import Change, Held, Records
 from atelier_worker.storing import Storing
+from atelier_worker.tokens import Tokens
 from atelier_worker.trouble import Trouble
 
 

@@ -11,6 +11,7 @@ from atelier_worker.ports import UNANSWERED, Fault
 
 REFUSALS: Final = frozenset({Fault.AUTH, Fault.BILLING})  # a person has to do something
 OUTAGES: Final = UNANSWERED | {Fault.OVERLOADED}
+AWAY: Final = OUTAGES | REFUSALS  # whatever else it answers shows that it works
 
 
 @dataclass(frozen=True, kw_only=True)

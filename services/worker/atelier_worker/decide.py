@@ -12,7 +12,7 @@ LOOK_AGAIN = timedelta(seconds=5)  # the shortest delay: another's run is looked
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """What is known when a request is handed out. `deadline` is in seconds since the epoch."""
+    """What is known when a request is handed out. Deadlines are in seconds since the epoch."""
 
     me: str
     redelivered: bool
@@ -21,6 +21,7 @@ class Delivery:
     holder_alive: bool
     now: datetime
     deadline: float
+    start_deadline: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,9 @@ Decision = Draw | Create | Take | TakeOver | Announce | Join | DeferTo | End
 DEADLINE_PASSED: Final = JobError(
     code="deadline_passed", detail="The job was not done before its deadline."
 )
+NOT_STARTED: Final = JobError(
+    code="deadline_passed", detail="No provider was asked before the job's start deadline."
+)
 WORKER_LOST: Final = JobError(
     code="worker_lost",
     detail=f"More than {MAX_TAKEOVERS} workers died while running this job.",
@@ -93,6 +97,8 @@ def decide(record: RunRecord | None, delivery: Delivery) -> Decision:  # noqa: P
         return Announce(open_calls(record))
     if delivery.now.timestamp() >= delivery.deadline:
         return End(expired(delivery.now))
+    if _too_late_to_start(record, delivery):
+        return End(expired(delivery.now, begun=False))
     if record is None:
         return Draw() if delivery.free and not delivery.redelivered else Create()
     if record.holder is None:
@@ -113,6 +119,13 @@ def _unresumable(record: RunRecord) -> tuple[Call, ...]:
     return tuple(call for call in open_calls(record) if call.provider_job_id is None)
 
 
-def expired(now: datetime) -> Outcome:
-    """The end of a job whose deadline has passed."""
-    return Outcome(status=JobStatus.EXPIRED, error=DEADLINE_PASSED, at=now)
+def _too_late_to_start(record: RunRecord | None, delivery: Delivery) -> bool:
+    start = delivery.start_deadline
+    begun = record is not None and record.calls
+    return start is not None and not begun and delivery.now.timestamp() >= start
+
+
+def expired(now: datetime, *, begun: bool = True) -> Outcome:
+    """The end of a job whose deadline has passed, or that for its start if it was not `begun`."""
+    error = DEADLINE_PASSED if begun else NOT_STARTED
+    return Outcome(status=JobStatus.EXPIRED, error=error, at=now)

@@ -57,15 +57,15 @@ class Grip:
     def learn(self, *calls: Call) -> None:
         self._calls = merge_calls(self._calls, calls)
 
-    async def begin(self, call: Call) -> None:
-        """Write down that `call` is about to be made.
+    async def begin(self, call: Call, *, free: bool) -> None:
+        """Write down that `call` is about to be made; a `free` one only if others are already.
 
         Raises:
             OvertakenError: the record is not this run's any more.
             NotSentError: it may be written or not; it is learnt as a call that was not sent.
         """
         async with self._writing:
-            if self._held is None and self._unrecorded:
+            if self._held is None and self._unrecorded and free:
                 self.learn(call)
                 return
             try:

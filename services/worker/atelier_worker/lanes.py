@@ -1,4 +1,4 @@
-"""Limits: how many jobs, how many calls at one provider, how many bytes at once."""
+"""Limits: how many jobs at once, how many bytes."""
 
 import asyncio
 from collections import deque
@@ -10,8 +10,6 @@ from atelier_core.domain.request import Lane
 from atelier_core.errors import AtelierError
 
 BULK_SHARE: Final = 0.8  # of all slots
-KEPT_SHARE: Final = 0.2  # of a provider's tokens, for interactive jobs
-APART: Final = 0.001  # seconds between the starts of two calls at one provider
 MAX_BYTES: Final = 256 * 2**20
 
 
@@ -97,42 +95,6 @@ class Gate:
     def _room(self, lane: Lane) -> bool:
         free = self.busy < self._limit
         return free and (lane is Lane.INTERACTIVE or self._held[lane] < self._bulk)
-
-
-class Tokens(Gate):
-    """The calls that may be open at one provider; closed for a while when it asks for that."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(limit, bulk=_bulk_tokens(limit))
-        self._closed_until = 0.0
-        self._next_start = 0.0
-
-    async def pace(self) -> None:
-        """Wait for the turn to start: a thousand connections are not opened at one instant."""
-        loop = asyncio.get_running_loop()
-        wait = self._next_start - loop.time()
-        self._next_start = max(self._next_start, loop.time()) + APART
-        if wait > 0:
-            await asyncio.sleep(wait)
-
-    def share(self, limit: int) -> None:
-        """From now on `limit` calls may be open."""
-        if limit != self.limit:
-            self.resize(limit, bulk=_bulk_tokens(limit))
-
-    def close(self, seconds: float) -> None:
-        """Start no call for the next `seconds`: the provider asked for it."""
-        now = asyncio.get_running_loop().time()
-        self._closed_until = max(self._closed_until, now + seconds)
-
-    @property
-    def closed_for(self) -> float:
-        """Seconds until calls may start again."""
-        return max(0.0, self._closed_until - asyncio.get_running_loop().time())
-
-
-def _bulk_tokens(limit: int) -> int:
-    return max(1, limit - max(1, round(limit * KEPT_SHARE)))
 
 
 class Room:

@@ -1,92 +1,154 @@
-"""What is still to be drawn of a job, and how it ends: pure functions of its calls and pictures."""
+"""What is still to be drawn of a job, by whom, and how it ends: pure functions of its calls and
+pictures.
 
+Every picture goes along the chain of models for itself. What its calls tell of a model:
+
+| the last call there | that model |
+|---|---|
+| none, or lost with its worker | may be asked |
+| rate_limited, overloaded | may be asked again: nothing was bought |
+| timeout, transport | may be asked again, after the others |
+| moderated | is done with; with `on_blocked: stop`, so are all others |
+| anything else | is done with |
+
+However long the chain: a picture is not paid for again after two calls that may have cost
+something and brought nothing, and not asked for again after five that were not answered.
+"""
+
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
+from atelier_core.contracts.catalogue import Model
 from atelier_core.domain.outcome import JobError, JobStatus, Outcome, ProducedImage
+from atelier_core.domain.request import OnBlocked
 from atelier_core.domain.run import Call, CallOutcome
 from atelier_worker.ports import UNANSWERED, WAITING, Fault
 
 MAX_ATTEMPTS: Final = 5  # calls for one picture; refusals for lack of room are not counted
-MAX_UNANSWERED: Final = 2  # paid calls for one picture that never answered: once, and once again
+MAX_IN_VAIN: Final = 2  # calls for one picture that may have cost something: one, and one again
 PAUSES: Final = (5.0, 5.0, 30.0, 30.0, 120.0, 120.0, 600.0)  # seconds after the n-th failure
 
 LOST: Final = JobError(
     code="worker_lost", detail="The worker died before the provider answered.", retryable=True
 )
+UNAVAILABLE: Final = JobError(
+    code=Fault.MODEL_UNAVAILABLE, detail="No provider here draws it.", retryable=True
+)
+STORAGE_FAILED: Final = "storage_failed"  # ours: another provider's picture would not be stored
+
+
+@dataclass(frozen=True)
+class Share:
+    """Pictures that may come from any of `models`, the first choice first."""
+
+    indexes: tuple[int, ...]
+    models: tuple[Model, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Calls to wait for again, indexes to ask for (one group a call), and indexes given up."""
+    """Calls to wait for again, pictures to ask for, and pictures given up."""
 
     resume: tuple[Call, ...] = ()
-    draw: tuple[tuple[int, ...], ...] = ()
+    draw: tuple[Share, ...] = ()
     failed: Mapping[int, JobError] = field(default_factory=dict)
 
 
-def plan(n: int, calls: Iterable[Call], stored: Collection[int], *, free: bool, max_n: int) -> Plan:
-    """What is left to do for a job of `n` pictures of which `stored` are safe."""
-    calls = tuple(calls)
+def plan(
+    wanted: Iterable[int],
+    calls: Iterable[Call],
+    stored: Collection[int],
+    *,
+    chain: Sequence[Model],
+    on_blocked: OnBlocked = OnBlocked.STOP,
+) -> Plan:
+    """What is left to do for the pictures `wanted` of a job of which `stored` are safe."""
+    wanted, calls = tuple(wanted), tuple(calls)
     resume = tuple(
         call
         for call in calls
-        if call.outcome is CallOutcome.OPEN and not set(call.indexes) <= set(stored)
+        if call.outcome is CallOutcome.OPEN and set(call.indexes) & set(wanted) - set(stored)
     )
     waited_for = {index for call in resume for index in call.indexes}
     failed: dict[int, JobError] = {}
-    missing: list[int] = []
-    for index in range(n):
+    shares: dict[tuple[str, ...], Share] = {}
+    for index in wanted:
         if index in stored or index in waited_for:
             continue
-        error = _given_up([c for c in calls if index in c.indexes], free=free)
-        if error is None:
-            missing.append(index)
-        else:
-            failed[index] = error
-    groups = tuple(tuple(missing[i : i + max_n]) for i in range(0, len(missing), max_n))
-    return Plan(resume=resume, draw=groups, failed=failed)
+        own = [call for call in calls if index in call.indexes]
+        models = _open_to(own, chain, on_blocked)
+        if not models:
+            failed[index] = _why(own)
+            continue
+        key = tuple(model.id for model in models)
+        before = shares.get(key, Share((), models))
+        shares[key] = Share((*before.indexes, index), models)
+    return Plan(resume=resume, draw=tuple(shares.values()), failed=failed)
 
 
-def _given_up(calls: Sequence[Call], *, free: bool) -> JobError | None:
-    """Why a picture that these calls did not bring is not asked for again; None if it is."""
-    if not calls:
-        return None
-    last = calls[-1].error
-    if calls[-1].outcome in (CallOutcome.LOST, CallOutcome.SUCCEEDED):
-        last = last or LOST  # of a call that succeeded the bytes went with the worker
-    if last is None or last.code in WAITING:
-        return None
-    if last is not LOST and last.code not in UNANSWERED:
+def _open_to(
+    calls: Sequence[Call], chain: Sequence[Model], on_blocked: OnBlocked
+) -> tuple[Model, ...]:
+    """The models that may be asked for a picture these calls did not bring, the first choice
+    first; none if it is given up.
+    """
+    errors = [_error(call) for call in calls]
+    codes = {error.code for error in errors}
+    blocked = Fault.MODERATED in codes and on_blocked is OnBlocked.STOP
+    if blocked or STORAGE_FAILED in codes or _unanswered(errors) >= MAX_ATTEMPTS:
+        return ()
+    last = {call.model: error.code for call, error in zip(calls, errors, strict=True)}
+    may = [m for m in chain if last.get(m.id, LOST.code) in WAITING | {LOST.code}]
+    may += [m for m in chain if last.get(m.id) in UNANSWERED]
+    if sum(_in_vain(call) for call in calls) >= MAX_IN_VAIN:
+        may = [m for m in may if m.free]
+    return tuple(may)
+
+
+def _error(call: Call) -> JobError:
+    """Why it did not bring a picture; of one that succeeded the bytes went with the worker."""
+    return call.error or LOST
+
+
+def _in_vain(call: Call) -> bool:
+    """Whether a call that did not bring a picture may have cost something."""
+    error, amount = _error(call), call.cost.amount
+    return error.code not in WAITING and (amount is None or Decimal(amount) != 0)
+
+
+def _unanswered(errors: Iterable[JobError]) -> int:
+    return sum(error is LOST or error.code in UNANSWERED for error in errors)
+
+
+def _why(calls: Sequence[Call]) -> JobError:
+    """The error of a picture that is given up."""
+    errors = [_error(call) for call in calls if _error(call).code not in WAITING]
+    if not errors:
+        return UNAVAILABLE
+    last = errors[-1]
+    if last is LOST or _unanswered(errors) < MAX_ATTEMPTS:
         return last
-    counted = [c for c in calls if c.error is None or c.error.code not in WAITING]
-    if not free and len(counted) >= MAX_UNANSWERED:
-        return last
-    if len(counted) >= MAX_ATTEMPTS:
-        return last if last is LOST else exhausted(last)
-    return None
+    detail = f"{MAX_ATTEMPTS} attempts failed; the last: {last.detail}"
+    return JobError(code="attempts_exhausted", detail=detail, retryable=True)
 
 
-def exhausted(last: JobError) -> JobError:
-    """The error of a picture that was tried as often as one may be."""
-    return JobError(
-        code="attempts_exhausted",
-        detail=f"{MAX_ATTEMPTS} attempts failed; the last: {last.detail}",
-        retryable=True,
-    )
+def pause(calls: Iterable[Call], *, at_least: float, later: bool) -> timedelta:
+    """How long to wait after the last of `calls` failed: longer each time, at least as asked.
 
-
-def pause(calls: Iterable[Call], *, retry_after: float | None) -> timedelta:
-    """How long to wait after the last of `calls` failed: longer each time, at least as asked."""
-    failures = 0
+    Of jobs that failed together some take the next step `later`, so that they do not all come
+    back together.
+    """
+    failures: Counter[tuple[str, int]] = Counter()  # those of ten pictures are one, not ten
     for call in reversed(tuple(calls)):
         if call.outcome is not CallOutcome.FAILED:
             break
-        failures += 1
-    ladder = PAUSES[min(max(failures, 1), len(PAUSES)) - 1]
-    return timedelta(seconds=max(ladder, retry_after or 0))
+        failures.update((call.model, index) for index in call.indexes)
+    step = max(failures.values(), default=1) + later
+    return timedelta(seconds=max(PAUSES[min(step, len(PAUSES)) - 1], at_least))
 
 
 def outcome_of(

@@ -11,15 +11,17 @@ from atelier_core.domain import values
 from atelier_core.ports import BlobStore, Clock, EventPublisher, EventSource, Subscription
 from atelier_worker.alive import Liveness
 from atelier_worker.bench import Bench
+from atelier_worker.circuit import Breaker
 from atelier_worker.derive import Derive
 from atelier_worker.expand import Expand
 from atelier_worker.give_up import GiveUp
-from atelier_worker.lanes import Gate, Room, Tokens, bulk_share
+from atelier_worker.lanes import Gate, Room, bulk_share
 from atelier_worker.ports import Deriver, ImageProvider
 from atelier_worker.record import Records
 from atelier_worker.rush import Rush
 from atelier_worker.status import keep_announcing
 from atelier_worker.storing import Storing
+from atelier_worker.tokens import Tokens
 from atelier_worker.trouble import Trouble
 from atelier_worker.worker import Worker
 
@@ -40,6 +42,7 @@ async def service(
     incarnation: str | None = None,
     alone: bool = False,
     book: Catalogue | None = None,
+    breaker: Breaker | None = None,
     clock: Clock = values.now,
 ) -> AsyncIterator[Worker]:
     """A worker that takes jobs until the context is left.
@@ -54,6 +57,7 @@ async def service(
         providers=providers,
         liveness=Liveness(blobs, incarnation or values.new_id(), alone=alone),
         book=book or catalogue(),
+        breaker=breaker or Breaker(),
         clock=clock,
     )
     slots = Gate(concurrency, bulk=bulk_share(concurrency))
@@ -147,6 +151,7 @@ def _bench(
     providers: Iterable[ImageProvider],
     liveness: Liveness,
     book: Catalogue,
+    breaker: Breaker,
     clock: Clock,
 ) -> Bench:
     trouble = Trouble(sleep=asyncio.sleep)
@@ -156,7 +161,10 @@ def _bench(
         storing=Storing(blobs, trouble=trouble, clock=clock),
         publisher=publisher,
         providers=by_name,
-        tokens={name: Tokens(provider.concurrency) for name, provider in by_name.items()},
+        tokens={
+            name: Tokens(provider.concurrency, rate=book.rates.get(name), breaker=breaker)
+            for name, provider in by_name.items()
+        },
         room=Room(),
         liveness=liveness,
         trouble=trouble,

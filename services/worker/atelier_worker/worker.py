@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from atelier_core.contracts.catalogue import Model
+from atelier_core.contracts.chain import Chain, chain
 from atelier_core.contracts.events import Event, JobCancel, JobRequested
 from atelier_core.domain.outcome import JobError, JobStatus, Outcome
 from atelier_core.domain.request import AcceptedJob, Lane
@@ -32,7 +32,6 @@ from atelier_worker.decide import (
 )
 from atelier_worker.grip import OvertakenError
 from atelier_worker.lanes import Gate, NoPlaceError
-from atelier_worker.orders import choose
 from atelier_worker.ports import Fault
 from atelier_worker.record import Held, ended, known
 from atelier_worker.run import Run
@@ -110,14 +109,14 @@ class Worker:
         # where one stands is told so. A lost race costs a free picture at most.
         look = event.redelivered or event.job_id in self._canceled
         for _ in range(DECISIONS):
-            decision, held, model = await self._decide(event, look=look)
+            decision, held, models = await self._decide(event, look=look)
             look = True
             if isinstance(decision, Join):
                 await asyncio.shield(self._running[event.job_id].end)
                 return
             running = self._running[event.job_id] = _Running()
             try:
-                await self._act(decision, held, model, event, running)
+                await self._act(decision, held, models, event, running)
             except OvertakenError:
                 running.end.set_exception(Defer(self._bench.clock() + SOON))
             except BaseException as exc:
@@ -135,28 +134,29 @@ class Worker:
 
     async def _decide(
         self, event: JobRequested, *, look: bool
-    ) -> tuple[Decision, Held | None, Model | None]:
+    ) -> tuple[Decision, Held | None, Chain]:
         bench, job = self._bench, event.job
-        model = choose(job.request, bench.book, bench.providers)
+        models = chain(job.request, bench.book, bench.providers)
         held = await bench.records.read(job.id) if look else None
         holder = held.record.holder if held else None
         alive = holder is not None and await bench.liveness.is_alive(holder)
         delivery = Delivery(
             me=bench.me,
             redelivered=event.redelivered,
-            free=model is not None and model.free,
+            free=bool(models) and models[0].free,
             running=job.id in self._running,
             holder_alive=alive,
             now=bench.clock(),
             deadline=job.deadline,
+            start_deadline=job.start_deadline,
         )
-        return decide(held.record if held else None, delivery), held, model
+        return decide(held.record if held else None, delivery), held, models
 
     async def _act(
         self,
         decision: Decision,
         held: Held | None,
-        model: Model | None,
+        models: Chain,
         event: JobRequested,
         running: _Running,
     ) -> None:
@@ -168,30 +168,30 @@ class Worker:
                 await self._end(job, held, outcome)
             case DeferTo(until=until):
                 raise Defer(until, "held by a living worker")
-            case _ if model is None:
+            case _ if not models:
                 await self._without_model(job, held)
             case Draw():
-                await self._run(job, model, lane, None, running, unrecorded=True)
+                await self._run(job, models, lane, None, running, unrecorded=True)
             case Create():
-                await self._run(job, model, lane, None, running)
+                await self._run(job, models, lane, None, running)
             case Take(lost=lost) if held:
                 held = await self._claim(job, held, lost, takeovers=0)
-                await self._run(job, model, lane, held, running)
+                await self._run(job, models, lane, held, running)
             case TakeOver(lost=lost) if held:
                 held = await self._claim(job, held, lost, takeovers=1)
-                await self._run(job, model, lane, held, running)
+                await self._run(job, models, lane, held, running)
 
     async def _run(
         self,
         job: AcceptedJob,
-        model: Model,
+        models: Chain,
         lane: Lane,
         held: Held | None,
         running: _Running,
         *,
         unrecorded: bool = False,
     ) -> None:
-        running.run = Run(self._bench, job, model, lane=lane, held=held, unrecorded=unrecorded)
+        running.run = Run(self._bench, job, models, lane=lane, held=held, unrecorded=unrecorded)
         await running.run()
 
     async def _claim(
@@ -244,8 +244,9 @@ class Worker:
 
     async def _without_model(self, job: AcceptedJob, held: Held | None) -> None:
         """No provider here draws what is asked for; perhaps one elsewhere does."""
-        if self._bench.book.find(job.request.model):
+        book = self._bench.book
+        if chain(job.request, book, {model.provider for model in book.models}):
             raise Defer(self._bench.clock() + LATER, "no provider here has the model")
-        error = JobError(code=Fault.MODEL_UNAVAILABLE, detail="The catalogue has no such model.")
+        error = JobError(code=Fault.MODEL_UNAVAILABLE, detail="No model in the catalogue draws it.")
         outcome = Outcome(status=JobStatus.FAILED, error=error, at=self._bench.clock())
         await self._end(job, held, outcome)

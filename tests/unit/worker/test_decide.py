@@ -103,3 +103,22 @@ def test_a_deadline_ends_whatever_is_found(record: RunRecord | None, alive: bool
     assert decision.outcome.status is JobStatus.EXPIRED
     assert decision.outcome.error
     assert decision.outcome.error.code == "deadline_passed"
+
+
+LATE = {"start_deadline": AT.timestamp()}
+
+
+@pytest.mark.parametrize("record", [None, RunRecord(holder=None), RunRecord(holder="other")])
+def test_a_start_deadline_ends_what_nobody_was_asked_for(record: RunRecord | None) -> None:
+    decision = decide(record, delivery(**LATE, free=True))
+    assert isinstance(decision, End)
+    assert decision.outcome.status is JobStatus.EXPIRED
+    assert decision.outcome.error
+    assert decision.outcome.error.code == "deadline_passed"
+    assert "start" in decision.outcome.error.detail
+
+
+def test_a_start_deadline_does_not_end_what_was_begun_or_is_early() -> None:
+    assert decide(RunRecord(holder=None, calls=CALLS), delivery(**LATE)) == Take((OPEN,))
+    early = {"start_deadline": AT.timestamp() + 1}
+    assert decide(None, delivery(**early)) == Create()

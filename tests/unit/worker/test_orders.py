@@ -1,30 +1,33 @@
-"""Which model, which words, which seeds."""
+"""Which words, which parameters, which seeds."""
+
+from typing import Any
 
 from atelier_core.contracts.catalogue import catalogue
 from atelier_core.domain.request import AcceptedJob, ImageRequest
 from atelier_core.domain.values import Money, new_id, now
-from atelier_worker.orders import choose, new_call, order, prompt_as_sent
+from atelier_worker.orders import new_call, order
+from atelier_worker.ports import Order
 
 BOOK = catalogue()
 DEMO = BOOK.find("demo/painter")[0]
 
 
-def test_auto_is_the_best_that_is_on_and_never_the_fake() -> None:
-    auto = ImageRequest(prompt="a fox")
-    assert choose(auto, BOOK, {"demo", "fake"}) == DEMO
-    assert choose(auto, BOOK, {"fake"}) is None
-    named = choose(ImageRequest(prompt="a fox", model="fake/free"), BOOK, {"demo", "fake"})
-    assert named
-    assert named.id == "fake/free"
+def test_what_a_model_does_not_take_is_not_sent_and_the_rest_is_within_its_bounds() -> None:
+    request = ImageRequest(prompt="a fox", style="ink", steps=9999, guidance=3.0, quality="high")
+    job = AcceptedJob(id=new_id(), owner="local", request=request, created_at=now())
 
+    def asked(**can: Any) -> Order:
+        can = {"styles": False, "steps": None, "guidance": None, "qualities": ()} | can
+        capabilities = DEMO.capabilities.model_copy(update=can)
+        model = DEMO.model_copy(update={"capabilities": capabilities})
+        return order(job, model, new_call(job, model, BOOK, indexes=(0,), at=now()))
 
-def test_a_style_is_words_for_a_model_that_knows_none() -> None:
-    request = ImageRequest(prompt="a fox", style="ink")
-    assert prompt_as_sent(request, DEMO, BOOK) == "a fox"
-    plain = DEMO.model_copy(
-        update={"capabilities": DEMO.capabilities.model_copy(update={"styles": False})}
-    )
-    assert prompt_as_sent(request, plain, BOOK) == "a fox, ink wash drawing on warm paper"
+    plain = asked()
+    assert plain.prompt == "a fox, ink wash drawing on warm paper"
+    assert (plain.style, plain.steps, plain.guidance, plain.quality) == (None,) * 4
+    rich = asked(styles=True, steps=(1, 50), guidance=(0.0, 20.0), qualities=("low", "high"))
+    assert rich.prompt == "a fox"
+    assert (rich.style, rich.steps, rich.guidance, rich.quality) == ("ink", 50, 3.0, "high")
 
 
 def test_each_picture_has_the_seed_of_its_index() -> None:

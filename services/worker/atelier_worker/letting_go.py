@@ -1,0 +1,65 @@
+"""How a run leaves its job: ended and told, or waiting and nobody's."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from atelier_core.domain.outcome import Outcome, ProducedImage
+from atelier_core.domain.request import AcceptedJob
+from atelier_core.errors import Defer
+from atelier_core.failpoints import failpoint
+from atelier_worker.bench import Bench
+from atelier_worker.decide import LOOK_AGAIN
+from atelier_worker.grip import Grip, OvertakenError
+from atelier_worker.record import Held, ended, handed_back
+
+
+@dataclass
+class LettingGo:
+    """`mine` are the pictures that this run stored."""
+
+    bench: Bench
+    job: AcceptedJob
+    grip: Grip
+    mine: list[ProducedImage] = field(default_factory=list)
+
+    def stored(self, images: Iterable[ProducedImage]) -> None:
+        self.mine += images
+
+    async def conclude(self, outcome: Outcome) -> None:
+        """Write the end and tell it; or tell the end that somebody wrote before."""
+        await failpoint("worker.before_outcome")
+        held = await self.grip.tell(ended(outcome, self.grip.calls, holder=self.bench.me))
+        await failpoint("worker.after_outcome")
+        await self._tell_end(held, held.record.outcome or outcome)
+
+    async def tell_what_stands(self) -> None:
+        """Tell the end that somebody else wrote.
+
+        Raises:
+            OvertakenError: nobody did; it is not this run's any more.
+        """
+        held = await self.grip.tell()
+        if held.record.outcome is None:
+            raise OvertakenError("the record was changed by somebody else")
+        await self._tell_end(held, held.record.outcome)
+
+    async def defer(self, until: datetime, reason: str) -> None:
+        """Let go of it until then; or tell the end that somebody wrote before.
+
+        Raises:
+            Defer: the job's message should come again then.
+        """
+        held = await self.grip.tell(handed_back(self.grip.calls, holder=self.bench.me))
+        await failpoint("worker.after_hand_back")
+        if held.record.outcome is not None:
+            await self._tell_end(held, held.record.outcome)
+        elif held.record.holder is not None:
+            raise Defer(self.bench.clock() + LOOK_AGAIN)
+        else:
+            await self.grip.deferred(until=until, reason=reason)
+            raise Defer(until, reason)
+
+    async def _tell_end(self, held: Held, outcome: Outcome) -> None:
+        await self.bench.storing.discard(tuple(self.mine), outcome.images)
+        await self.bench.announce_end(self.job, held.record)
