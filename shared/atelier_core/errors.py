@@ -3,6 +3,7 @@
 * AtelierError
   x TransientError        try again later; `retry_after` seconds if that is known
     + StorageFullError    the disk is full: nothing was written
+    + RefusedError        a server refuses our credentials: the operator must mend them
   x PermanentError        trying again cannot help
     + ContractError       a message nobody here can read
     + NotFoundError       the thing asked for does not exist (or is somebody else's)
@@ -28,6 +29,14 @@ class TransientError(AtelierError):
 
 class StorageFullError(TransientError):
     """No space left where it should be stored; nothing was written."""
+
+
+class RefusedError(TransientError):
+    """A server refuses this installation's credentials.
+
+    Transient, because turning a key must not cost anybody a job: work waits. The message says what
+    to look at, and holds no secret and no address.
+    """
 
 
 class PermanentError(AtelierError):

@@ -24,12 +24,13 @@ from minio import Minio
 
 from atelier_core.adapters.filesystem import FileBlobStore
 from atelier_core.adapters.s3 import S3BlobStore
-from atelier_core.adapters.s3_errors import RefusedError, translate
+from atelier_core.adapters.s3_errors import translate
 from atelier_core.errors import (
     AtelierError,
     ConflictError,
     NotFoundError,
     PermanentError,
+    RefusedError,
     SettingsError,
     StorageFullError,
     TransientError,

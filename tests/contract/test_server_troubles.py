@@ -27,7 +27,7 @@ async def test_a_missing_virtual_host_is_named(
     link = Link(server_url(address), name="test", declare=nothing)
     async with asyncio.timeout(10):
         running = asyncio.create_task(link.run())
-        while "virtual host" not in link.trouble:
+        while "virtual host" not in str(link.unusable):
             await asyncio.sleep(0.02)
         running.cancel()
     ours = [r for r in caplog.records if r.name.startswith("atelier_core")]

@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocket
 
 from atelier_core.contracts.problems import Code, Problem, UnauthenticatedError
-from atelier_core.errors import NotFoundError, StorageFullError, TransientError
+from atelier_core.errors import NotFoundError, RefusedError, StorageFullError, TransientError
 from atelier_core.http.app import new_app, new_router
 from atelier_core.http.auth import Internal, Owner, internal_token
 from atelier_core.http.body import MAX_BODY, read_json, read_nothing
@@ -111,7 +111,7 @@ def make_app(address: PublicAddress | None = None) -> FastAPI:
         identity=Somebody(),
         address=address or PublicAddress(),
         api_key="installation key",
-        probes={"well": _well, "ill": _ill},
+        probes={"well": _well, "ill": _ill, "strict": _strict},
     )
 
 
@@ -120,7 +120,11 @@ async def _well() -> None:
 
 
 async def _ill() -> None:
-    raise TransientError("away")
+    raise TransientError("away, at 10.0.0.7")
+
+
+async def _strict() -> None:
+    raise RefusedError("It refuses the password.")
 
 
 @pytest.fixture
@@ -355,8 +359,8 @@ async def test_health_and_readiness_differ(http: httpx.AsyncClient) -> None:
     assert (await http.get("/healthz")).status_code == 200
     ready = await http.get("/readyz")
     assert code(ready) == (503, "service_unavailable")
-    assert "ill" in ready.json()["detail"]
-    assert "well" not in ready.json()["detail"]
+    # Strangers may ask: what must be mended is said, where it is is not.
+    assert ready.json()["detail"] == "Not ready: ill, strict. It refuses the password."
 
 
 async def test_documents_are_served_from_here(http: httpx.AsyncClient) -> None:

@@ -9,7 +9,6 @@ from atelier_core.adapters.internal_http import HttpIdentity
 from atelier_core.adapters.media_pool import MediaPool
 from atelier_core.adapters.rabbitmq import RabbitBus
 from atelier_core.adapters.s3 import S3BlobStore
-from atelier_core.contracts.topology import PROJECTION
 from atelier_core.http.auth import internal_token
 from atelier_core.http.origin import PublicAddress
 from atelier_core.runtime import run_process, serve
@@ -99,7 +98,7 @@ async def _work(
                 media_origin=(
                     settings.s3_public_endpoint if settings.media_mode == "redirect" else None
                 ),
-                probes={"database": stores.ping, "broker": lambda: bus.depth(PROJECTION)},
+                probes={"database": stores.ping, "broker": bus.ping},
                 leaving=leaving,
             )
         )

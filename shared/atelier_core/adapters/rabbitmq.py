@@ -39,6 +39,7 @@ from atelier_core.ports import DeadHandler, DeadLetter, Handler, Subscription
 log = logging.getLogger(__name__)
 
 START_WITHIN = 2.0  # seconds that opening and consuming wait for the server before going on
+PING_WITHIN = 0.5  # seconds for each connection to come back: readiness is asked about every few
 REDECLARE_EVERY = 60.0
 
 
@@ -133,6 +134,17 @@ class RabbitBus:
             while len(letters) < limit and (message := await dead.get(fail=False)) is not None:
                 letters.append(letter_of(queue, message.headers, message.body))
         return tuple(letters)
+
+    async def ping(self) -> None:
+        """Return if the server can be used. Raises TransientError."""
+        for link in (self._publishing, self._consuming):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PING_WITHIN):
+                    await link.connection()
+            if not link.is_up:
+                raise link.unusable
+        async with self._channel("asking"):
+            pass
 
     @asynccontextmanager
     async def _durable(

@@ -10,11 +10,11 @@ import aio_pika
 import aiormq
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
-from aiormq.exceptions import InvalidFrameError
+from aiormq.exceptions import AuthenticationError, InvalidFrameError, ProbableAuthenticationError
 from yarl import URL
 
 from atelier_core.delivery import describe
-from atelier_core.errors import SettingsError, TransientError
+from atelier_core.errors import RefusedError, SettingsError, TransientError
 
 log = logging.getLogger(__name__)
 
@@ -44,16 +44,18 @@ def translated(doing: str) -> Iterator[None]:
     except (Exception, asyncio.CancelledError) as exc:
         if not is_trouble(exc):
             raise
-        raise TransientError(f"RabbitMQ, {doing}: {_said(exc)}") from exc
+        if reason := _refusal(exc):
+            raise RefusedError(f"RabbitMQ refuses {reason}.") from exc
+        raise TransientError(f"RabbitMQ, {doing}: {describe(exc)}") from exc
 
 
-def _said(exc: BaseException) -> str:
+def _refusal(exc: BaseException) -> str | None:
+    if isinstance(exc, (AuthenticationError, ProbableAuthenticationError)):
+        return "the user or the password in ATELIER_AMQP_URL (ACCESS_REFUSED)"
     # The driver keeps the server's reason to itself, but at this step there is only one.
     if isinstance(exc, InvalidFrameError) and "Connection.OpenOk" in str(exc):
-        return (
-            "there is no such virtual host, or this user may not use it (the address's last part)"
-        )
-    return describe(exc)
+        return "the last part of ATELIER_AMQP_URL: no such virtual host, or not for this user"
+    return None
 
 
 def server_url(text: str) -> URL:
@@ -83,11 +85,18 @@ class Link:
         self._dropped = asyncio.Event()
         self._declaring = asyncio.Lock()
         self._declared = 0
-        self.trouble = "not connected yet"
+        self._trouble = TransientError("not connected yet")
 
     @property
     def is_up(self) -> bool:
         return self._up.is_set()
+
+    @property
+    def unusable(self) -> TransientError:
+        """What to raise for whoever cannot wait until it is up."""
+        if isinstance(self._trouble, RefusedError):
+            return self._trouble
+        return TransientError(f"RabbitMQ cannot be used: {self._trouble}")
 
     async def connection(self) -> AbstractConnection:
         """The connection, as soon as there is one."""
@@ -117,8 +126,8 @@ class Link:
             try:
                 connection = await self._connect()
             except TransientError as exc:
-                self.trouble = describe(exc)
-                extra = {"connection": self._name, "error": self.trouble}
+                self._trouble = exc
+                extra = {"connection": self._name, "error": describe(exc)}
                 log.warning("RabbitMQ cannot be used yet", extra=extra)
                 await asyncio.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - jitter
                 wait = min(wait * 2, LONGEST_WAIT)
@@ -128,7 +137,7 @@ class Link:
                 await self._until_lost(connection)
             finally:
                 await _close(connection)
-            self.trouble = "the connection was lost"
+            self._trouble = TransientError("the connection was lost")
             log.warning("RabbitMQ connection lost", extra={"connection": self._name})
 
     async def _connect(self) -> AbstractConnection:

@@ -123,7 +123,7 @@ class Publisher:
 
     def _timed_out(self) -> TransientError:
         if not self._link.is_up:
-            return TransientError(f"RabbitMQ cannot be used: {self._link.trouble}")
+            return self._link.unusable
         if asyncio.get_running_loop().time() - self._confirmed_at > STUCK:
             self._link.drop()
         return TransientError(f"RabbitMQ did not confirm within {CONFIRM_WITHIN:g} s")

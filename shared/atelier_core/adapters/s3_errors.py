@@ -7,6 +7,7 @@ from atelier_core.errors import (
     ConflictError,
     NotFoundError,
     PermanentError,
+    RefusedError,
     StorageFullError,
     TransientError,
 )
@@ -35,14 +36,6 @@ _FULL = frozenset(
     }
 )
 _AWAY = frozenset({"RequestTimeTooSkewed", "RequestTimeout", "SlowDown"})
-
-
-class RefusedError(TransientError):
-    """The store refuses our keys or region.
-
-    Transient, because turning a key must not cost anybody a job: work waits, readiness fails, and
-    the sentence says what to look at.
-    """
 
 
 class NoBucketError(TransientError):

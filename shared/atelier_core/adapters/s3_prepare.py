@@ -10,12 +10,13 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException, S3Error
 
-from atelier_core.adapters.s3_errors import NoBucketError, RefusedError, translate
+from atelier_core.adapters.s3_errors import NoBucketError, translate
 from atelier_core.adapters.s3_http import S3Http
 from atelier_core.errors import (
     ConflictError,
     NotFoundError,
     PermanentError,
+    RefusedError,
     SettingsError,
     TransientError,
 )

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from atelier_core.contracts.problems import Code, Problem
-from atelier_core.errors import AtelierError
+from atelier_core.errors import AtelierError, RefusedError
 
 Probe = Callable[[], Awaitable[object]]
 """Returns when the thing answers, raises an `AtelierError` when it does not."""
@@ -26,19 +26,27 @@ def health_router(probes: Probes) -> APIRouter:
 
     @router.get("/readyz")
     async def ready() -> Response:
-        answers = await asyncio.gather(*(_answers(probe) for probe in probes.values()))
-        silent = [name for name, well in zip(probes, answers, strict=True) if not well]
-        if silent:
-            raise Problem(Code.SERVICE_UNAVAILABLE, f"Not ready: {', '.join(silent)}.")
+        found = await asyncio.gather(*(_trouble(probe) for probe in probes.values()))
+        troubles = {
+            name: said for name, said in zip(probes, found, strict=True) if said is not None
+        }
+        if troubles:
+            detail = " ".join(
+                (f"Not ready: {', '.join(troubles)}.", *filter(None, troubles.values()))
+            )
+            raise Problem(Code.SERVICE_UNAVAILABLE, detail)
         return JSONResponse({"status": "ready", "checks": dict.fromkeys(probes, "ok")})
 
     return router
 
 
-async def _answers(probe: Probe) -> bool:
+async def _trouble(probe: Probe) -> str | None:
+    """None if all is well, else what strangers may know of it: who asks here is not known."""
     try:
         async with asyncio.timeout(PATIENCE):
             await probe()
+    except RefusedError as exc:
+        return str(exc)
     except (AtelierError, TimeoutError):
-        return False
-    return True
+        return ""
+    return None

@@ -10,7 +10,7 @@ from pymongo import IndexModel, UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 from atelier_core.domain.values import new_id, now
-from atelier_core.errors import TransientError
+from atelier_core.errors import RefusedError, TransientError
 from atelier_gallery.ports import Change, D, Filter, Page, Stamp
 from atelier_gallery.stores.rows import ms, time_of
 
@@ -36,7 +36,7 @@ def translated() -> Iterator[None]:
             raise
         if isinstance(exc, OperationFailure) and exc.code == REFUSED:
             message = "MongoDB refuses the user or the password in ATELIER_MONGO_URL."
-            raise TransientError(message) from exc
+            raise RefusedError(message) from exc
         raise TransientError(f"MongoDB: {type(exc).__name__}") from exc
 
 
