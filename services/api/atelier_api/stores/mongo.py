@@ -4,14 +4,16 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo import ReturnDocument, UpdateOne, WriteConcern
+from pymongo import ReturnDocument, WriteConcern
 from pymongo.errors import BulkWriteError, InvalidURI, OperationFailure, PyMongoError
 
 from atelier_api.ports import KEPT, Claim, Row, Scope, State
+from atelier_core.adapters.mongo_clock import ServerClock
 from atelier_core.errors import RefusedError, SettingsError, TransientError
 
 Document = dict[str, Any]
@@ -21,7 +23,6 @@ SCHEMES: Final = ("mongodb://", "mongodb+srv://")
 TIMEOUT: Final = 2_000  # milliseconds that anything may take
 DUPLICATE_KEY: Final = 11000
 REFUSED: Final = 18  # the credentials are wrong
-TRIES: Final = 3  # of racing upserts: a duplicate key means that the row is there now
 
 
 @asynccontextmanager
@@ -52,7 +53,8 @@ async def open_stores(
         db = client.get_default_database(database or "atelier")
         rows = _durable(db, "api_idempotency")
         tickets = _durable(db, "api_tickets")
-        yield MongoIdempotency(rows), MongoTickets(tickets), MongoDatabase(db, rows, tickets)
+        idempotency = MongoIdempotency(rows, ServerClock(db))
+        yield idempotency, MongoTickets(tickets), MongoDatabase(db, rows, tickets)
     finally:
         client.close()
 
@@ -99,37 +101,31 @@ class MongoDatabase:
 
 
 class MongoIdempotency:
-    def __init__(self, rows: Collection) -> None:
+    def __init__(self, rows: Collection, clock: ServerClock) -> None:
         self._rows = rows
+        self._clock = clock
 
     async def claim(self, claims: Sequence[Claim]) -> Sequence[Row]:
         new = await self._insert(claims)
         standing = await self._read({_key(c.scope) for i, c in enumerate(claims) if i not in new})
         return [
-            _made(claim) if index in new else standing[_key(claim.scope)]
+            _made(claim) if index in new else _found(standing[_key(claim.scope)], claim)
             for index, claim in enumerate(claims)
         ]
 
     async def _insert(self, claims: Sequence[Claim]) -> frozenset[int]:
         """The indexes of the claims whose rows were made by this call."""
-        pending = dict(enumerate(claims))
-        new: set[int] = set()
-        for _ in range(TRIES):
-            order = list(pending)
-            with _translated():
-                try:
-                    result = await self._rows.bulk_write(
-                        [_upsert(pending[index]) for index in order], ordered=False
-                    )
-                    return frozenset(new | {order[at] for at in result.upserted_ids or {}})
-                except BulkWriteError as exc:
-                    details = exc.details or {}
-                    new |= {order[done["index"]] for done in details.get("upserted", ())}
-                    lost = {order[error["index"]] for error in details.get("writeErrors", ())}
-                    if details.get("writeConcernErrors") or not _only_duplicates(details):
-                        raise
-                    pending = {index: pending[index] for index in lost}
-        return frozenset(new)
+        with _translated():
+            at = await self._clock.now()
+            try:
+                await self._rows.insert_many([_document(c, at) for c in claims], ordered=False)
+            except BulkWriteError as exc:
+                details = exc.details or {}
+                if details.get("writeConcernErrors") or not _only_duplicates(details):
+                    raise
+                lost = {error["index"] for error in details.get("writeErrors", ())}
+                return frozenset(range(len(claims))) - lost
+        return frozenset(range(len(claims)))
 
     async def _read(self, keys: set[str]) -> Mapping[str, Row]:
         if not keys:
@@ -165,8 +161,9 @@ def _key(scope: Scope) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
-def _upsert(claim: Claim) -> UpdateOne:
-    fields = {
+def _document(claim: Claim, at: datetime) -> Document:
+    return {
+        "_id": _key(claim.scope),
         "owner": claim.scope.owner,
         "method": claim.scope.method,
         "path": claim.scope.path,
@@ -175,11 +172,8 @@ def _upsert(claim: Claim) -> UpdateOne:
         "id": claim.id,
         "created_at": claim.created_at,
         "state": State.PENDING.value,
+        "claimed_at": at,
     }
-    values: Document = {name: {"$literal": value} for name, value in fields.items()}
-    values["claimed_at"] = "$$NOW"
-    kept = {name: {"$ifNull": [f"${name}", value]} for name, value in values.items()}
-    return UpdateOne({"_id": _key(claim.scope)}, [{"$set": kept}], upsert=True)
 
 
 def _only_duplicates(details: Mapping[str, Any]) -> bool:
@@ -195,6 +189,11 @@ def _made(claim: Claim) -> Row:
         age=0.0,
         mine=True,
     )
+
+
+def _found(row: Row, claim: Claim) -> Row:
+    """A row with the claim's own id was made by an insert whose answer was lost."""
+    return replace(row, mine=True) if row.id == claim.id else row
 
 
 def _row(document: Document) -> Row:

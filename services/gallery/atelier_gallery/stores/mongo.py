@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any, ClassVar, Final, Generic
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo import IndexModel, UpdateOne, WriteConcern
+from pymongo import IndexModel, InsertOne, UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
+from atelier_core.adapters.mongo_clock import ServerClock
 from atelier_core.domain.values import new_id, now
 from atelier_core.errors import RefusedError, TransientError
 from atelier_gallery.ports import Change, D, Filter, Page, Stamp
@@ -40,18 +41,28 @@ def translated() -> Iterator[None]:
         raise TransientError(f"MongoDB: {type(exc).__name__}") from exc
 
 
+def some(keys: Sequence[tuple[str, int]], *, having: str) -> IndexModel:
+    """An index of the documents whose field `having` holds text: most have no tag and no batch.
+
+    Asking for a text that is not empty implies the filter, so queries need not name it.
+    """
+    name = "_".join((*(field for field, _ in keys), "some"))
+    return IndexModel(list(keys), name=name, partialFilterExpression={having: {"$gt": ""}})
+
+
 class MongoDocuments(Generic[D]):
     """Subclasses name the collection, its indexes and how documents are read and written."""
 
     name: ClassVar[str]
     indexes: ClassVar[Sequence[IndexModel]]
-    initial: ClassVar[Document] = {}  # fields that saving sets once
+    initial: ClassVar[Document] = {}  # fields that only the first saving sets
     alive: ClassVar[Document] = {}  # what tells a document from a tombstone
 
     def __init__(self, database: Database) -> None:
         self._collection: AsyncIOMotorCollection[Document] = database.get_collection(
             self.name, write_concern=WriteConcern("majority", j=True)
         )
+        self._clock = ServerClock(database)
 
     async def prepare(self) -> None:
         """Make the indexes. Raises TransientError."""
@@ -78,34 +89,33 @@ class MongoDocuments(Generic[D]):
         if not changes:
             return frozenset()
         saver = new_id()
-        writes = [self._write(change, saver) for change in changes]
         with translated():
+            at = await self._clock.now()
+            writes = [self._write(change, saver, at) for change in changes]
             try:
                 result = await self._collection.bulk_write(writes, ordered=False)
-                saved = result.matched_count + result.upserted_count
+                saved = result.inserted_count + result.matched_count
             except BulkWriteError as exc:
                 details = exc.details or {}
                 if details.get("writeConcernErrors") or not _only_duplicates(details):
                     raise
-                saved = details.get("nMatched", 0) + details.get("nUpserted", 0)
+                saved = details.get("nInserted", 0) + details.get("nMatched", 0)
             if saved == len(changes):
                 return frozenset()
             ids = [change.document.id for change in changes]
             mine = await self._collection.distinct("_id", {"_id": {"$in": ids}, "saver": saver})
         return frozenset(ids) - frozenset(mine)
 
-    def _write(self, change: Change[D], saver: str) -> UpdateOne:
-        """An upsert of what is there already runs into its unique id: that is how it loses."""
-        update: Document = {
-            "$set": {**self.row(change.document), "saver": saver},
-            "$currentDate": {"saved_at": True},
-        }
-        if change.read == 0 and self.initial:
-            update["$setOnInsert"] = self.initial
-        read: Document = {"_id": change.document.id, "version": change.read}
-        if change.read:
-            return UpdateOne({**read, **self.alive}, update)
-        return UpdateOne(read, update, upsert=True)
+    def _write(
+        self, change: Change[D], saver: str, at: datetime
+    ) -> InsertOne[Document] | UpdateOne:
+        """An insert of what is there already runs into its unique id: that is how it loses."""
+        row = {**self.row(change.document), "saver": saver}
+        key: Document = {"_id": change.document.id}
+        if change.read == 0:
+            return InsertOne({**key, **row, **self.initial, "saved_at": at})
+        update: Document = {"$set": row, "$currentDate": {"saved_at": True}}
+        return UpdateOne({**key, "version": change.read, **self.alive}, update)
 
     async def newest_change(self, since: int = 0) -> int:
         changed = {"saved_at": {"$gte": time_of(since)}}

@@ -13,7 +13,14 @@ from pymongo.errors import BulkWriteError
 from atelier_core.domain.image import Image
 from atelier_core.errors import TransientError
 from atelier_gallery.ports import ImageFilter, Page, Stamp
-from atelier_gallery.stores.mongo import Document, MongoDocuments, conditions, stamp_of, translated
+from atelier_gallery.stores.mongo import (
+    Document,
+    MongoDocuments,
+    conditions,
+    some,
+    stamp_of,
+    translated,
+)
 from atelier_gallery.stores.rows import TOMBSTONE_DAYS, image_row
 
 
@@ -24,12 +31,17 @@ class MongoImageStore(MongoDocuments[Image]):
     alive = {"deleted": False}  # noqa: RUF012 - declared as such
     indexes = (
         IndexModel([("owner", 1), ("trashed", 1), ("created_at", -1), ("_id", -1)]),
-        IndexModel([("owner", 1), ("tags", 1), ("created_at", -1)]),
+        some([("owner", 1), ("tags", 1), ("created_at", -1)], having="tags"),
         IndexModel([("job_id", 1)]),
-        IndexModel([("batch_id", 1)]),
+        some([("batch_id", 1)], having="batch_id"),
         IndexModel([("saved_at", 1)]),
         IndexModel([("owner", 1), ("words", 1), ("created_at", -1)]),
-        IndexModel([("deleted_at", 1)], expireAfterSeconds=TOMBSTONE_DAYS * 86400),
+        IndexModel(
+            [("deleted_at", 1)],
+            name="deleted_at_some",
+            expireAfterSeconds=TOMBSTONE_DAYS * 86400,
+            partialFilterExpression={"deleted": True},
+        ),
     )
 
     def row(self, document: Image) -> dict[str, Any]:

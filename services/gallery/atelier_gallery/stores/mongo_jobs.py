@@ -8,7 +8,7 @@ from pymongo import IndexModel
 from atelier_core.domain.job import Job
 from atelier_gallery.ports import BatchJobs, JobFilter, Page, Place, Silent, Stamp
 from atelier_gallery.schedule import STARTED
-from atelier_gallery.stores.mongo import MongoDocuments, conditions, stamp_of, translated
+from atelier_gallery.stores.mongo import MongoDocuments, conditions, some, stamp_of, translated
 from atelier_gallery.stores.rows import BATCH_FIELDS, batch_of, job_row, ms, time_of
 
 
@@ -21,9 +21,9 @@ class MongoJobStore(MongoDocuments[Job]):
     initial = {"swept_at": None, "sweep_due": 0, "sweeps": 0}  # noqa: RUF012 - declared as such
     indexes = (
         IndexModel([("owner", 1), ("created_at", -1), ("_id", -1)]),
-        IndexModel([("owner", 1), ("tags", 1), ("created_at", -1)]),
+        some([("owner", 1), ("tags", 1), ("created_at", -1)], having="tags"),
         IndexModel([("owner", 1), ("done", 1), ("finished_at", -1)]),
-        IndexModel([("batch_id", 1), ("batch_index", 1)]),
+        some([("batch_id", 1), ("batch_index", 1)], having="batch_id"),
         IndexModel([("saved_at", 1)]),
         IndexModel([("bulk", 1), ("created_at", -1)]),
         _unfinished(("deadline_at", 1)),
