@@ -36,8 +36,14 @@ def subscription(queue: str, *, prefetch: int = 4) -> Subscription:
     return Subscription(queue=queue, topics=DURABLE[queue], prefetch=prefetch)
 
 
-def lossy(*topics: str, prefetch: int = 4) -> Subscription:
-    return Subscription(queue="live", topics=frozenset(topics), prefetch=prefetch, durable=False)
+def lossy(*topics: str, prefetch: int = 4, deaf_to: str | None = None) -> Subscription:
+    return Subscription(
+        queue="live",
+        topics=frozenset(topics),
+        prefetch=prefetch,
+        durable=False,
+        deaf_to=deaf_to,
+    )
 
 
 def accepted(prompt: str = "a fox") -> AcceptedJob:

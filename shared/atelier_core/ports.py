@@ -18,13 +18,15 @@ class Subscription:
     """Consumers naming the same `queue` share its messages; each queue gets its own copy.
 
     A queue that is not `durable` is its one consumer's own, exists only while consumed, and may
-    lose messages. `prefetch` is how many messages may be in hand at once.
+    lose messages; those with the origin `deaf_to` it does not get. `prefetch` is how many messages
+    may be in hand at once.
     """
 
     queue: str
     topics: frozenset[str]
     prefetch: int = 1
     durable: bool = True
+    deaf_to: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

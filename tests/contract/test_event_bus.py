@@ -12,7 +12,7 @@ import pytest
 from atelier_core.adapters.memory_bus import MemoryBus
 from atelier_core.adapters.sqlite import SqliteEngine
 from atelier_core.adapters.sqlite_bus import SqliteBus
-from atelier_core.contracts.events import Event
+from atelier_core.contracts.events import Event, JobsUpdated
 from atelier_core.domain.request import Lane
 from atelier_core.domain.values import new_id, now
 from atelier_core.errors import Defer, NotFoundError, PermanentError, TransientError
@@ -484,6 +484,13 @@ async def test_announcements_reach_each_listener_and_nobody_later(bus: Bus) -> N
         bus.bus.announce(last := progress())
         await later.until(1)
     assert later.ids == [last.id]
+
+
+async def test_a_listener_does_not_hear_what_it_said_itself(bus: Bus) -> None:
+    async with bus.bus.consume(lossy("jobs.updated", deaf_to="me"), heard := Recorder()):
+        bus.bus.announce(JobsUpdated(owner="local", jobs=(), origin="me"))
+        bus.bus.announce(other := JobsUpdated(owner="local", jobs=(), origin="another"))
+        assert await heard.until(1) == [other]
 
 
 async def test_announcing_never_raises_however_much(bus: Bus) -> None:

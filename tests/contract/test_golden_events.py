@@ -101,6 +101,8 @@ def test_headers_say_whose_and_which(name: str) -> None:
         expected = {"owner": message["owner"], "batch_id": message["batch_id"]}
     elif name == "worker.status.v1":
         expected = {"owner": message["owner"]}
+    elif name == "jobs.updated.v1":
+        expected = {"owner": message["owner"], "origin": message["origin"]}
     assert ids == expected
 
 

@@ -17,6 +17,7 @@ from atelier_core.contracts.events import (
     ImageDeleted,
     ImageUpdated,
     JobProgress,
+    JobsUpdated,
     JobUpdated,
 )
 from atelier_core.domain.image import Image, images_of
@@ -128,6 +129,8 @@ class Live:
         match event:
             case JobUpdated(job=job):
                 self._tell_job(job)
+            case JobsUpdated(jobs=jobs):
+                self.tell(jobs)
             case ImageUpdated(image=image):
                 self._tell_image(image)
             case ImageDeleted():
@@ -135,6 +138,12 @@ class Live:
                 self._tell_deleted(audience, event.image_id, event.version)
             case JobProgress():
                 self._tell_progress(event)
+
+    def tell(self, jobs: Iterable[Job]) -> None:
+        """Pass on what this replica saved itself."""
+        if self._outboxes:
+            for job in jobs:
+                self._tell_job(job)
 
     async def run(self) -> None:
         """Follow the store and keep connections awake, until cancelled."""

@@ -14,7 +14,7 @@ from atelier_core.contracts.events import (
     JobEnded,
     JobRequested,
     JobStarted,
-    JobUpdated,
+    JobsUpdated,
 )
 from atelier_core.domain.image import Image, images_of
 from atelier_core.domain.job import Job
@@ -29,7 +29,8 @@ from atelier_gallery.ports import Change, ImageStore, JobStore
 from atelier_gallery.saving import Decision, Settled, change_many, persistently
 
 MOST = 200  # events in one round
-LINGER = 0.01  # seconds that a round waits for company
+CALM, BUSY = 0.01, 0.1  # seconds that a round waits for company
+CROWD = 10  # events in a round that make the next one wait longer: together each costs a third
 UNSEEN = timedelta(seconds=5)  # until a picture is asked for again that is derived but not saved
 
 
@@ -65,19 +66,28 @@ class _Story:
 
 
 class Project:
-    """A handler of one event; `run` must be running.
+    """A handler of one event; `run` must be running. `tell` tells this `replica`'s own watchers.
 
     It returns once the event's job and images are saved, and never for want of a server: then it
     waits. An event whose folding fails fails alone.
     """
 
     def __init__(
-        self, *, jobs: JobStore, images: ImageStore, blobs: BlobStore, publisher: EventPublisher
+        self,
+        *,
+        jobs: JobStore,
+        images: ImageStore,
+        blobs: BlobStore,
+        publisher: EventPublisher,
+        tell: Callable[[Sequence[Job]], None],
+        replica: str,
     ) -> None:
         self._jobs = jobs
         self._images = images
         self._blobs = blobs
         self._publisher = publisher
+        self._tell = tell
+        self._replica = replica
         self._waiting: list[_InHand] = []
         self._arrived = asyncio.Event()
         self._in_round = 0
@@ -101,14 +111,16 @@ class Project:
 
     async def run(self) -> None:
         """Handle what arrives, round by round, until cancelled."""
+        linger = CALM
         while True:
             await self._arrived.wait()
             if len(self._waiting) < MOST:
-                await asyncio.sleep(LINGER)
+                await asyncio.sleep(linger)
             taken, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             if not self._waiting:
                 self._arrived.clear()
             self._in_round = len(taken)
+            linger = next_linger(linger, len(taken))
             try:
                 await self._round(taken)
             except Exception as exc:  # noqa: BLE001 - belongs to these events, not to the next ones
@@ -137,14 +149,23 @@ class Project:
             jobs = [result.document for result in settled if result.document is not None]
             await self._insert_images(jobs)
             await self._remove_late_bytes(stories, jobs)
-            for result in settled:  # after the images: whoever hears of them may ask for them
-                if result.changed and (job := result.document) is not None:
-                    self._publisher.announce(JobUpdated(owner=job.owner, job=job))
+            # After the images: whoever hears of them may ask for them.
+            self._announce([r.document for r in settled if r.changed and r.document is not None])
         if pictures:
             await self._save_derived(pictures)
         await failpoint("gallery.before_ack")
         for in_hand in taken:
             in_hand.done()
+
+    def _announce(self, jobs: Sequence[Job]) -> None:
+        self._tell(jobs)
+        by_owner: dict[str, list[Job]] = {}
+        for job in jobs:
+            by_owner.setdefault(job.owner, []).append(job)
+        for owner, theirs in by_owner.items():
+            self._publisher.announce(
+                JobsUpdated(owner=owner, jobs=tuple(theirs), origin=self._replica)
+            )
 
     async def _save_jobs(self, stories: dict[str, _Story]) -> list[Settled[Job]]:
         """The stored snapshots after the stories that could be folded."""
@@ -209,6 +230,15 @@ class Project:
             )
             if job is None or not job.done or any(image.id == image_id for image in job.images):
                 in_hand.failed(Defer(now() + UNSEEN, "the picture is not known yet"))
+
+
+def next_linger(linger: float, taken: int) -> float:
+    """How long the next round waits for company, after one of `taken` events that waited `linger`.
+
+    Seconds. Long in a crowd, where more come in that time than cost it; hardly at all otherwise.
+    """
+    rate = taken / linger
+    return BUSY if rate * BUSY >= CROWD and taken > 1 else CALM
 
 
 def _derivation(waiting: Sequence[_InHand]) -> Callable[[Image | None], Image | None]:

@@ -72,14 +72,25 @@ async def service(
     see it is `media_origin`. Once `leaving` is set, watchers are sent away (to another replica).
     """
     live = Live(jobs=jobs, images=images)
-    project = Project(jobs=jobs, images=images, blobs=blobs, publisher=publisher)
+    replica = new_id()
+    project = Project(
+        jobs=jobs,
+        images=images,
+        blobs=blobs,
+        publisher=publisher,
+        tell=live.tell,
+        replica=replica,
+    )
     ending = Ending(jobs=jobs, images=images, blobs=blobs, publisher=publisher)
     sweeper = Sweeper(jobs=jobs, blobs=blobs, source=source, publisher=publisher, clock=clock)
     announced = Subscription(
-        queue=f"gallery.live.{new_id()}",
-        topics=frozenset({"job.updated", "image.updated", "image.deleted", "job.progress"}),
+        queue=f"gallery.live.{replica}",
+        topics=frozenset(
+            {"job.updated", "jobs.updated", "image.updated", "image.deleted", "job.progress"}
+        ),
         prefetch=MOST,
         durable=False,
+        deaf_to=replica,
     )
 
     async def backlog() -> int:

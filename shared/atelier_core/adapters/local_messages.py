@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from atelier_core.adapters.local import LocalQueue, consuming
 from atelier_core.contracts.events import Event, about, topic
@@ -83,17 +84,23 @@ def takers(name: str, durable: Mapping[str, frozenset[str]]) -> list[str]:
     return queues
 
 
+def unheard(subscription: Subscription, headers: Mapping[str, Any]) -> bool:
+    """Whether the consumer wants none of what these headers say it is from."""
+    origin = headers.get("origin")
+    return origin is not None and origin == subscription.deaf_to
+
+
 class Listeners:
     """The queues of this process that are not durable: each consumer has its own."""
 
     def __init__(self, delays: Sequence[float]) -> None:
         self._delays = delays
-        self._open: set[tuple[frozenset[str], LocalQueue[LocalMessage]]] = set()
+        self._open: set[tuple[Subscription, LocalQueue[LocalMessage]]] = set()
 
     def tell(self, event: Event, raw: bytes) -> None:
         name, ids = topic(event), about(event)
-        for topics, queue in self._open:
-            if name in topics:
+        for subscription, queue in self._open:
+            if name in subscription.topics and not unheard(subscription, ids):
                 queue.push(LocalMessage(raw, ids))
 
     @asynccontextmanager
@@ -106,7 +113,7 @@ class Listeners:
         grace: float,
     ) -> AsyncIterator[None]:
         queue: LocalQueue[LocalMessage] = LocalQueue(LOSSY_LIMIT)
-        listener = (subscription.topics, queue)
+        listener = (subscription, queue)
         async with consuming_locally(
             subscription.queue,
             queue,

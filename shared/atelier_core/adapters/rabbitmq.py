@@ -17,7 +17,12 @@ from aio_pika.abc import AbstractChannel
 from aiormq.abc import DeliveredMessage
 
 from atelier_core.adapters.local import LocalQueue, consuming, tasks
-from atelier_core.adapters.local_messages import LOSSY_LIMIT, LocalMessage, consuming_locally
+from atelier_core.adapters.local_messages import (
+    LOSSY_LIMIT,
+    LocalMessage,
+    consuming_locally,
+    unheard,
+)
 from atelier_core.adapters.rabbitmq_consume import Feed
 from atelier_core.adapters.rabbitmq_link import Link, server_url, translated
 from atelier_core.adapters.rabbitmq_messages import (
@@ -188,7 +193,9 @@ class RabbitBus:
 
         async def attach(wrapper: AbstractChannel, channel: aiormq.Channel) -> Settling:
             async def on_message(message: DeliveredMessage) -> None:
-                waiting.push(LocalMessage(message.body, ids_of(headers_of(message))))
+                headers = headers_of(message)
+                if not unheard(subscription, headers):
+                    waiting.push(LocalMessage(message.body, ids_of(headers)))
 
             # A name of its own each time: the server may still hold the lost connection's queue.
             queue = await wrapper.declare_queue(

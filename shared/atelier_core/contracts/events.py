@@ -136,6 +136,17 @@ class JobUpdated(_Event):
         return self.job.id
 
 
+class JobsUpdated(_Event):
+    """The gallery saved new snapshots of one owner's jobs at once. Lossy.
+
+    `origin` is the replica that did: it has told its own watchers already.
+    """
+
+    type: Literal["jobs.updated.v1"] = "jobs.updated.v1"
+    jobs: tuple[Job, ...]
+    origin: str
+
+
 class ImageUpdated(_Event):
     """The gallery saved a new version of an image. Lossy."""
 
@@ -209,7 +220,9 @@ class WorkerStatus(_Event):
 
 
 Durable = JobRequested | BatchRequested | JobStarted | JobDeferred | JobEnded | ImageDerived
-Announcement = JobUpdated | ImageUpdated | ImageDeleted | JobProgress | JobCancel | WorkerStatus
+Announcement = (
+    JobUpdated | JobsUpdated | ImageUpdated | ImageDeleted | JobProgress | JobCancel | WorkerStatus
+)
 Event = Durable | Announcement
 
 _WIRE: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
@@ -229,6 +242,8 @@ def about(event: Event) -> dict[str, str]:
     ids = {"owner": event.owner}
     if isinstance(event, BatchRequested):
         return ids | {"batch_id": event.batch_id}
+    if isinstance(event, JobsUpdated):
+        return ids | {"origin": event.origin}
     if not isinstance(event, WorkerStatus):
         ids["job_id"] = event.job_id
     return ids

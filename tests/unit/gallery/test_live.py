@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from atelier_core.contracts.events import JobUpdated
+from atelier_core.contracts.events import JobsUpdated, JobUpdated
 from atelier_core.contracts.problems import Problem
 from atelier_core.domain.job import Job, accept, start
 from atelier_core.domain.values import now
@@ -61,6 +61,16 @@ async def test_a_change_passes_on_once_and_never_an_older_one() -> None:
         await parts.live.look()
         await parts.live.look()
         assert waiting_in(outbox) == []
+
+
+async def test_what_was_saved_together_is_told_job_by_job_to_those_it_concerns() -> None:
+    parts = Parts()
+    mine, others = accept(accepted()), accept(accepted(owner="other"))
+    async with parts.live.watch(OWNER, ME) as outbox:
+        parts.live.tell([mine, others])
+        assert [m.key for m in waiting_in(outbox)] == [mine.id]
+        await parts.live(JobsUpdated(owner=OWNER, jobs=(mine, second(mine)), origin="another"))
+        assert '"version":2' in (await outbox.take()).data
 
 
 async def test_the_look_finds_what_nobody_announced_and_only_for_those_who_watch() -> None:

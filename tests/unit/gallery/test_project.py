@@ -6,15 +6,23 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atelier_core.adapters.memory_blobs import MemoryBlobStore
-from atelier_core.contracts.events import Announcement, Durable, ImageDerived, JobCancel
+from atelier_core.contracts.events import (
+    Announcement,
+    Durable,
+    ImageDerived,
+    JobCancel,
+    JobsUpdated,
+)
 from atelier_core.domain.image import Image
 from atelier_core.domain.job import Job, purge
 from atelier_core.domain.outcome import JobStatus, image_key
 from atelier_core.errors import ContractError, Defer, TransientError
 from atelier_gallery.ports import Change
-from atelier_gallery.project import Project
+from atelier_gallery.project import BUSY, CALM, CROWD, Project, next_linger
 from atelier_gallery.saving import change
 from atelier_gallery.stores.memory import MemoryImageStore, MemoryJobStore
 from gallery_stories import (
@@ -71,8 +79,14 @@ class Parts:
         self.images = MemoryImageStore()
         self.blobs = MemoryBlobStore()
         self.told = Told()
+        self.shown: list[Job] = []
         self.project = Project(
-            jobs=self.jobs, images=self.images, blobs=self.blobs, publisher=self.told
+            jobs=self.jobs,
+            images=self.images,
+            blobs=self.blobs,
+            publisher=self.told,
+            tell=self.shown.extend,
+            replica="this one",
         )
 
     async def job(self, job_id: str) -> Job:
@@ -100,7 +114,25 @@ async def test_many_events_are_one_save() -> None:
         await asyncio.gather(*map(parts.project, events))
         assert parts.jobs.saves == [51]
         assert ((await parts.job(job.id)).version, parts.project.in_hand) == (3, 0)
-        assert len(parts.told.announced) == 51
+        assert len(parts.shown) == 51
+        (announced,) = parts.told.announced
+        assert isinstance(announced, JobsUpdated)
+        assert (list(announced.jobs), announced.origin) == (parts.shown, "this one")
+
+
+async def test_others_hear_of_the_jobs_of_each_owner_apart() -> None:
+    async with projecting() as parts:
+        jobs = [accepted(owner=owner) for owner in ("ada", "ben", "ada")]
+        await asyncio.gather(*(parts.project(requested(job)) for job in jobs))
+        told = [e for e in parts.told.announced if isinstance(e, JobsUpdated)]
+        assert {e.owner: len(e.jobs) for e in told} == {"ada": 2, "ben": 1}
+        assert all(job.owner == event.owner for event in told for job in event.jobs)
+
+
+@given(st.sampled_from([CALM, BUSY]), st.integers(1, 200))
+def test_a_round_waits_longer_only_in_a_crowd(linger: float, taken: int) -> None:
+    crowd = taken > 1 and taken / linger >= CROWD / BUSY
+    assert next_linger(linger, taken) == (BUSY if crowd else CALM)
 
 
 async def test_a_batch_is_all_of_its_jobs() -> None:
