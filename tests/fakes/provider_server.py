@@ -52,6 +52,8 @@ class Vendor:
         self.delay, self.size = delay, size
         self.calls: list[dict[str, Any]] = []
         self.faults: deque[str] = deque()
+        self.open_door = asyncio.Event()  # while it is not set, no call is answered
+        self.open_door.set()
         self.open_now = 0
         self.most_open = 0
         self._file = (
@@ -95,6 +97,7 @@ class Vendor:
         self.most_open = max(self.most_open, self.open_now)
         try:
             await asyncio.sleep(float(argument) if fault == "delay" else self.delay)
+            await self.open_door.wait()
             if fault == "hang":
                 await asyncio.Event().wait()
             if fault == "disconnect":
