@@ -31,10 +31,14 @@ AT_ONCE = 8  # questions asked at the same time
 
 
 async def submit(
-    http: httpx.AsyncClient, body: dict[str, Any], *, within: float = 90.0
+    http: httpx.AsyncClient,
+    body: dict[str, Any],
+    *,
+    within: float = 90.0,
+    key: str | None = None,
 ) -> dict[str, Any]:
     """One job, as a careful client submits it: the same key again until the answer is known."""
-    headers = {"Idempotency-Key": uuid4().hex}
+    headers = {"Idempotency-Key": key or uuid4().hex}
     async with asyncio.timeout(within):
         while True:
             try:

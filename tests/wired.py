@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -41,7 +41,6 @@ class Wired:
     wires: Mapping[tuple[str, str], Wire]
     broker: Node
     vendor: str
-    accepted: list[str] = field(default_factory=list)
 
     def of(self, server: str) -> list[Wire]:
         return [self.wires[server, service] for service in LINKS[server]]
@@ -77,9 +76,13 @@ class Wired:
             wire.heal()
 
     @asynccontextmanager
-    async def load(self, *, every: float = 0.25, **body: Any) -> AsyncIterator[None]:
-        """Jobs, steadily; on leaving, once all are accepted, everyone's promise is checked."""
+    async def load(self, *, every: float = 0.25, **body: Any) -> AsyncIterator[list[str]]:
+        """Jobs, steadily; on leaving, once all are accepted, everyone's promise is checked.
+
+        The jobs that a test adds to the list are checked with them.
+        """
         before = len(await self.paid())
+        accepted: list[str] = []
         going = True
         async with self.http() as http:
             async with asyncio.TaskGroup() as group:
@@ -92,11 +95,11 @@ class Wired:
 
                 group.create_task(keep_submitting())
                 try:
-                    yield
+                    yield accepted
                 finally:
                     going = False
-            accepted = [job.result()["id"] for job in jobs]
-            assert len(set(accepted)) == len(jobs) > 3
+            accepted += [job.result()["id"] for job in jobs]
+            assert len(set(accepted)) == len(accepted) > 3
             await all_ended(http, accepted, within=RECOVERED)
             calls = (await self.paid())[before:]
             await check(http, accepted, ledger=lambda: calls, in_flight=0)
