@@ -13,7 +13,8 @@ from atelier_cli.entries import read_entries, read_prompt
 from atelier_cli.failures import Exit
 from atelier_cli.following import follow
 from atelier_cli.options import Picture
-from atelier_cli.render import dry_run_table, jobs_table
+from atelier_cli.plan import dry_run_table
+from atelier_cli.render import jobs_table, warned
 from atelier_cli.saving import save_all
 from atelier_cli.session import Session
 from atelier_cli.text import counted, printable, words
@@ -173,7 +174,7 @@ def _after(session: Session, job: Job, *, watching: bool, output: Path | None) -
     else:
         session.line(job.id)
         for warning in job.warnings:
-            session.note(f"Warning: {warning.detail}")
+            session.note(f"Warning: {printable(warned(warning))}")
         session.note(f"{words(job.status).capitalize()}. {_hint(session, [job.id])}")
     return Exit.FINE
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from atelier_cli.failures import InputError
-from atelier_client import Parameters
+from atelier_client import Parameters, Providers
 
-CONNECTION, PICTURE = "Connection and output", "Picture"
+CONNECTION, PICTURE, DRAWING = "Connection and output", "Picture", "Who draws it, and when"
 
 
 def _common(*names: str, **more: Any) -> Any:
@@ -20,6 +20,13 @@ def _common(*names: str, **more: Any) -> Any:
 
 def _picture(*names: str, **more: Any) -> Any:
     return typer.Option(*names, rich_help_panel=PICTURE, show_default=False, **more)
+
+
+def _drawing(*names: str, **more: Any) -> Any:
+    return typer.Option(*names, rich_help_panel=DRAWING, show_default=False, **more)
+
+
+Several = list[str] | None
 
 
 @dataclass(frozen=True)
@@ -79,15 +86,54 @@ class Picture:
     style: Annotated[str | None, _picture("--style", metavar="STYLE", help="A style preset.")] = (
         None
     )
+    steps: Annotated[
+        int | None,
+        _picture("--steps", metavar="N", help="Denoising steps, where a model has such."),
+    ] = None
+    guidance: Annotated[
+        float | None, _picture("--guidance", metavar="X", help="How closely to follow the prompt.")
+    ] = None
+    quality: Annotated[
+        str | None,
+        _picture("--quality", metavar="QUALITY", help="As the model names it: low, high."),
+    ] = None
     format: Annotated[
         str | None, _picture("--format", metavar="png|jpeg|webp", help="File format.")
     ] = None
-    tag: Annotated[
-        list[str] | None, _picture("--tag", metavar="TAG", help="A tag; may be repeated.")
+    tag: Annotated[Several, _picture("--tag", metavar="TAG", help="A tag; may be repeated.")] = None
+    provider_order: Annotated[
+        Several,
+        _drawing("--provider-order", metavar="NAME,...", help="Ask these first, in this order."),
+    ] = None
+    provider_allow: Annotated[
+        Several, _drawing("--provider-allow", metavar="NAME,...", help="Ask only these.")
+    ] = None
+    provider_deny: Annotated[
+        Several, _drawing("--provider-deny", metavar="NAME,...", help="Ask none of these.")
+    ] = None
+    fallback: Annotated[
+        str | None,
+        _drawing(
+            "--fallback",
+            metavar="none|same-model|any",
+            help="Who else may draw when the first cannot.",
+        ),
+    ] = None
+    on_blocked: Annotated[
+        str | None,
+        _drawing(
+            "--on-blocked", metavar="stop|try-next", help="After a provider's moderation refused."
+        ),
     ] = None
     priority: Annotated[
         str | None,
-        _picture("--priority", metavar="normal|background", help="background waits for others."),
+        _drawing("--priority", metavar="normal|background", help="background waits for others."),
+    ] = None
+    start_deadline: Annotated[
+        int | None, _drawing("--start-deadline", metavar="SECONDS", help="Begin by then, or not.")
+    ] = None
+    deadline: Annotated[
+        int | None, _drawing("--deadline", metavar="SECONDS", help="Be done by then; a day.")
     ] = None
 
     def parameters(self) -> Parameters:
@@ -101,11 +147,31 @@ class Picture:
             aspect_ratio=self.aspect_ratio,
             seed=self.seed,
             negative_prompt=self.negative_prompt,
+            steps=self.steps,
+            guidance=self.guidance,
             style=self.style,
+            quality=self.quality,
             output_format=self.format,
             tags=self.tag,
+            providers=self._providers(),
             priority=self.priority,
+            start_deadline=self.start_deadline,
+            deadline=self.deadline,
         )
+
+    def _providers(self) -> Providers | None:
+        choice = Providers()
+        if self.provider_order is not None:
+            choice["order"] = _names(self.provider_order)
+        if self.provider_allow is not None:
+            choice["allow"] = _names(self.provider_allow)
+        if self.provider_deny is not None:
+            choice["deny"] = _names(self.provider_deny)
+        if self.fallback is not None:
+            choice["fallback"] = self.fallback.replace("-", "_")
+        if self.on_blocked is not None:
+            choice["on_blocked"] = self.on_blocked.replace("-", "_")
+        return choice or None
 
 
 def flattened(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -146,6 +212,11 @@ def _fields(group: Any) -> list[inspect.Parameter]:
         )
         for field in fields(group)
     ]
+
+
+def _names(values: list[str]) -> list[str]:
+    """One name a value, or several with commas between them."""
+    return [name for value in values for name in map(str.strip, value.split(",")) if name]
 
 
 def _from(environ: Mapping[str, str], name: str) -> str | None:

@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from atelier_cli.text import age, counted, duration, printable, size
-from atelier_client import DryRun, Image, Job
-from atelier_client.values import ImageData, Money
+from atelier_cli.text import age, duration, printable, size
+from atelier_client import Image, Job
+from atelier_client.values import ImageData, Money, Warned
 
 _LEAST = 8  # columns of a prompt: all fits into 80 beside the longest status
 
@@ -38,7 +38,7 @@ def jobs_table(jobs: Iterable[Job], *, now: datetime) -> RenderableType:
         )
         for job in jobs
     )
-    return _table("ID", "STATUS", ">IMAGES", ">AGE", "PROMPT", rows=rows)
+    return table("ID", "STATUS", ">IMAGES", ">AGE", "PROMPT", rows=rows)
 
 
 def images_table(images: Iterable[ImageData], *, now: datetime) -> RenderableType:
@@ -53,7 +53,7 @@ def images_table(images: Iterable[ImageData], *, now: datetime) -> RenderableTyp
         )
         for image in images
     )
-    return _table("ID", ">SIZE", ">FILE", ">AGE", "PROMPT", rows=rows)
+    return table("ID", ">SIZE", ">FILE", ">AGE", "PROMPT", rows=rows)
 
 
 def job_sheet(job: Job) -> RenderableType:
@@ -78,7 +78,7 @@ def job_sheet(job: Job) -> RenderableType:
     if job.error:
         _add(sheet, "Error", f"{job.error.detail} ({job.error.code})")
     for warning in job.warnings:
-        _add(sheet, "Warning", f"{warning.detail} ({warning.code})")
+        _add(sheet, "Warning", warned(warning))
     parts: list[RenderableType] = [sheet]
     if job.images:
         parts += ["", _results(job.images)]
@@ -105,29 +105,18 @@ def image_sheet(image: Image) -> RenderableType:
     return sheet
 
 
-def dry_run_table(plan: DryRun) -> RenderableType:
-    """What would be called, a line for each link of each chain."""
-    rows: list[Sequence[str | Text]] = []
-    warnings: list[Text] = []
-    for job in plan.jobs:
-        for link in job.get("chain", ()):
-            fields = (link.get(name, "") for name in ("provider", "model", "calls"))
-            sent = cell(link.get("prompt_as_sent", ""))
-            index = str(job.get("index", 0) + 1)
-            rows.append((index, *map(cell, fields), _range(link.get("cost")), sent))
-        warnings += [cell(f"Warning: {w.get('detail', '')}") for w in job.get("warnings", ())]
-    table = _table(">#", "PROVIDER", "MODEL", ">CALLS", ">COST", "PROMPT AS SENT", rows=rows)
-    jobs = counted(len(plan.jobs), "job")
-    total = cell(f"{jobs}, cost {_range(plan.cost)}. Nothing was queued.")
-    return Group(table, *warnings, "", total)
-
-
 def money(amount: Money) -> str:
     """An amount with its currency; unknown is never shown as zero."""
     if amount.amount is None:
         return "unknown"
     about = "about " if amount.status == "estimated" else ""
     return f"{about}{amount.amount:f} {amount.currency}" if amount.amount else "nothing"
+
+
+def warned(warning: Warned) -> str:
+    """What is not honoured, and the parameter that it is about."""
+    name = warning.pointer.removeprefix("/")
+    return f"{name}: {warning.detail}" if name else warning.detail
 
 
 def status(name: str) -> Text:
@@ -139,7 +128,7 @@ def cell(value: object) -> Text:
     return Text(printable(value))
 
 
-def _table(*names: str, rows: Iterable[Sequence[str | Text]]) -> Table:
+def table(*names: str, rows: Iterable[Sequence[str | Text]]) -> Table:
     """Columns that never wrap; only the last one is cut, the ids never. `>`: to the right."""
     cells = [[Text(c) if isinstance(c, str) else c for c in row] for row in rows]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
@@ -180,7 +169,7 @@ def _results(images: Sequence[ImageData]) -> Table:
         )
         for image in images
     )
-    return _table("ID", ">SIZE", ">FILE", ">SEED", rows=rows)
+    return table("ID", ">SIZE", ">FILE", ">SEED", rows=rows)
 
 
 def _attempts(job: Job) -> Table:
@@ -192,26 +181,24 @@ def _attempts(job: Job) -> Table:
         reason = cell(attempt.error.detail if attempt.error else "")
         outcome, cost = status(attempt.outcome), money(attempt.cost)
         rows.append((str(number), cell(attempt.model), outcome, took, cost, reason))
-    return _table("ATTEMPT", "MODEL", "OUTCOME", ">TOOK", ">COST", "REASON", rows=rows)
+    return table("ATTEMPT", "MODEL", "OUTCOME", ">TOOK", ">COST", "REASON", rows=rows)
 
 
 def _others(request: dict[str, Any]) -> str:
     """The parameters besides the prompt, those that were given or filled in."""
-    shown = {k: v for k, v in request.items() if k != "prompt" and v is not None}
-    return ", ".join(f"{name} {value}" for name, value in shown.items())
+    choice = request.get("providers") or {}
+    flat = {**request, **{f"providers.{name}": value for name, value in choice.items()}}
+    hidden = ("prompt", "providers")
+    shown = {k: v for k, v in flat.items() if k not in hidden and v not in (None, [])}
+    return ", ".join(f"{name} {_plain(value)}" for name, value in shown.items())
+
+
+def _plain(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _batch(job: Job) -> str | None:
     return f"{job.batch.id}, {job.batch.index + 1} of {job.batch.size}" if job.batch else None
-
-
-def _range(cost: Any) -> Text:
-    if not isinstance(cost, dict) or cost.get("max") is None:
-        return Text("unknown")
-    low, high, currency = cost.get("min"), cost["max"], cost.get("currency", "")
-    if high == "0":
-        return Text("nothing")
-    return cell(f"{high} {currency}" if low in (None, high) else f"{low}-{high} {currency}")
 
 
 def _time(time: datetime) -> str:

@@ -9,9 +9,10 @@ from atelier_client.aio import AsyncBatch, AsyncClient, AsyncImage, AsyncJob
 from atelier_client.client import Batch, Client, Image, Job
 from atelier_client.errors import ApiError, AtelierError, JobFailed, Unreachable
 from atelier_client.live import LiveState, Message, reduce
-from atelier_client.parameters import Entry, ImageFilters, JobFilters, Parameters
+from atelier_client.parameters import Entry, ImageFilters, JobFilters, Parameters, Providers
+from atelier_client.planned import DryRun
 from atelier_client.retry import Retry
-from atelier_client.values import DryRun, Update
+from atelier_client.values import Provider, Update
 
 __all__ = [
     "ApiError",
@@ -32,6 +33,8 @@ __all__ = [
     "LiveState",
     "Message",
     "Parameters",
+    "Provider",
+    "Providers",
     "Retry",
     "Unreachable",
     "Update",

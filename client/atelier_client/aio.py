@@ -15,9 +15,10 @@ from atelier_client.effects import Flow
 from atelier_client.live import Message
 from atelier_client.operations import Operations
 from atelier_client.parameters import Entry, ImageFilters, JobFilters, Parameters
+from atelier_client.planned import DryRun
 from atelier_client.retry import Retry
 from atelier_client.transport import DEFAULT_URL, options
-from atelier_client.values import BatchData, DryRun, ImageData, JobData, Update
+from atelier_client.values import BatchData, ImageData, JobData, Provider, Update
 from atelier_client.watching import Change
 
 
@@ -156,6 +157,11 @@ class AsyncClient:
     ) -> DryRun:
         """What submitting would do and cost; the same refusals, but nothing is queued."""
         return DryRun.of(await self._runner.run(self._does.dry_run(prompts, parameters)), self)
+
+    async def providers(self) -> tuple[Provider, ...]:
+        """The providers, whether they are on and how they do."""
+        found = await self._runner.run(self._does.providers())
+        return tuple(Provider.of(one, self) for one in found)
 
     async def get_job(self, job_id: str) -> AsyncJob:
         """The job as it is now."""

@@ -41,14 +41,18 @@ def pages(path: str, query: Query, retry: Retry, limit: int | None = None) -> Fl
         more = () if cursor is None else (("cursor", cursor),)
         call = Call("GET", path, query=(*query, ("limit", str(size)), *more))
         page = yield from ask(call, retry)
-        items, cursor = page.get("items"), page.get("next_cursor")
-        if not isinstance(items, list):
-            raise unexpected(Reply(200, {}), "The answer is not a list.")
+        items, cursor = _items(page), page.get("next_cursor")
         for item in items if left is None else items[:left]:
             yield Emit(item)
         left = None if left is None else left - len(items)
         if not cursor:
             return
+
+
+def catalogue(kind: str, retry: Retry) -> Flow[list[dict[str, Any]]]:
+    """The items of a list that has one page and takes no parameters."""
+    answer = yield from ask(Call("GET", f"/v1/{kind}"), retry)
+    return _items(answer)
 
 
 def wait_for_job(
@@ -104,3 +108,10 @@ def _resource(call: Call) -> Flow[dict[str, Any]]:
 
 def _checked(call: Call) -> Flow[None]:
     check((yield call))
+
+
+def _items(page: dict[str, Any]) -> list[dict[str, Any]]:
+    items = page.get("items")
+    if not isinstance(items, list):
+        raise unexpected(Reply(200, {}), "The answer is not a list.")
+    return items

@@ -38,6 +38,9 @@ class Operations:
     def dry_run(self, prompts: str | Sequence[Entry], parameters: Mapping[str, Any]) -> Flow[Raw]:
         return flows.ask(requests.dry_run(prompts, parameters, key=_fresh()), self.retry)
 
+    def providers(self) -> Flow[list[Raw]]:
+        return flows.catalogue("providers", self.retry)
+
     def again(self, job_id: str, key: str | None) -> Flow[Raw]:
         return flows.ask(requests.retry(job_id, key=key or _fresh()), self.retry)
 

@@ -5,6 +5,16 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 
+class Providers(TypedDict, total=False):
+    """Whom to ask, by provider id; `fallback` is none, same_model or any."""
+
+    order: Sequence[str]
+    allow: Sequence[str]
+    deny: Sequence[str]
+    fallback: str
+    on_blocked: str
+
+
 class Parameters(TypedDict, total=False):
     """What may be asked of a picture besides its prompt; `docs/api.md` (Jobs) describes each.
 
@@ -22,7 +32,7 @@ class Parameters(TypedDict, total=False):
     quality: str | None
     output_format: str | None
     model: str | None
-    providers: Mapping[str, Any] | None
+    providers: Providers | None
     priority: str | None
     start_deadline: int | None
     deadline: int | None

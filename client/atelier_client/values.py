@@ -208,11 +208,17 @@ class BatchData(Resource):
     updated_at: datetime | None = None
 
 
-class DryRun(Resource):
-    """What a submission would do and cost; nothing was queued."""
+class Provider(Resource):
+    """Where pictures come from: `state` is healthy, limited, unhealthy, off or unknown."""
 
-    jobs: tuple[dict[str, Any], ...] = ()
-    cost: dict[str, Any] = Field(default_factory=dict)
+    id: str
+    available: bool
+    state: str = "unknown"
+    until: datetime | None = None
+    limit: int | None = None
+    error: str | None = None
+    workers: int = 0
+    models: tuple[str, ...] = ()
 
 
 J = TypeVar("J", bound=JobData)

@@ -168,6 +168,26 @@ def test_retry_and_dry_run(atelier: Atelier) -> None:
     plan = atelier("generate", "x", *SMALL, "--dry-run")
     assert plan.returncode == 0
     assert "Nothing was queued" in plan.stdout
+    choice = ["--provider-order", "fake,demo", "--fallback", "any", "--on-blocked", "try-next"]
+    more = ["--steps", "20", "--guidance", "7.5", "--start-deadline", "60", "--deadline", "600"]
+    chosen = json.loads(atelier("generate", "x", *SMALL, *choice, *more, "--json").stdout)
+    request = chosen["request"]
+    assert request["providers"] == {
+        "order": ["fake", "demo"],
+        "allow": None,
+        "deny": [],
+        "fallback": "any",
+        "on_blocked": "try_next",
+    }
+    assert (request["steps"], request["guidance"]) == (20, 7.5)
+    assert (request["start_deadline"], request["deadline"]) == (60, 600)
+    shown = atelier("jobs", "show", chosen["id"]).stdout
+    assert "providers.order fake demo" in shown
+    assert "steps: " in shown
+    table = atelier("generate", "x", "--model", "fake/paid", *choice, "--dry-run").stdout
+    assert [line.split()[0] for line in table.splitlines()[1:3]] == ["fake/paid", "demo/painter"]
+    nobody = atelier("generate", "x", *SMALL, "--provider-deny", "demo,fake")
+    assert (nobody.returncode, "unsupported_parameter" in nobody.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("quiet", [[], ["--quiet"]], ids=["", "quiet"])

@@ -115,7 +115,7 @@ def test_refusals(platform: Platform) -> None:
             client.generate("\udcff")
         assert caught.value.code == "invalid_request"
         with pytest.raises(ApiError) as caught:
-            client.generate("x", steps=30)
+            client.generate("x", webhook="https://example.com")
         assert caught.value.code == "unsupported_parameter"
         with pytest.raises(ApiError) as caught:
             next(client.watch("no-such-id"))
@@ -126,7 +126,7 @@ def test_a_dry_run_queues_nothing(platform: Platform) -> None:
     tag = uuid4().hex
     with client_of(platform) as client:
         plan = client.dry_run("a red fox", tags=[tag], **SMALL)
-        assert plan.jobs[0]["chain"][0]["provider"] == "demo"
+        assert plan.jobs[0].chain[0].provider == "demo"
         assert list(client.jobs(tag=tag)) == []
 
 

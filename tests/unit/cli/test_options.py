@@ -34,6 +34,24 @@ def test_parameters_have_the_names_of_the_contract() -> None:
     assert (given["n"], given["output_format"], given["tags"]) == (2, "webp", ["a", "b"])
 
 
+def test_providers_have_the_form_of_the_contract() -> None:
+    assert Picture(steps=4).parameters()["providers"] is None
+    given = Picture(
+        provider_order=["fal, replicate", "openai"],
+        provider_allow=["fal"],
+        provider_deny=["a,,b"],
+        fallback="same-model",
+        on_blocked="try-next",
+    ).parameters()["providers"]
+    assert given == {
+        "order": ["fal", "replicate", "openai"],
+        "allow": ["fal"],
+        "deny": ["a", "b"],
+        "fallback": "same_model",
+        "on_blocked": "try_next",
+    }
+
+
 def test_size_and_aspect_ratio_exclude_each_other() -> None:
     with pytest.raises(InputError, match="not both"):
         Picture(size="64x64", aspect_ratio="1:1").parameters()

@@ -7,7 +7,8 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from atelier_cli.render import dry_run_table, images_table, job_sheet, jobs_table
+from atelier_cli.plan import dry_run_table
+from atelier_cli.render import images_table, job_sheet, jobs_table
 from atelier_client import DryRun, Image, Job
 
 NOW = datetime(2026, 1, 5, 11, tzinfo=UTC)
@@ -113,23 +114,46 @@ def test_unknown_is_not_zero() -> None:
     assert "nothing" not in text
 
 
-def test_a_dry_run() -> None:
-    link = {
-        "provider": "demo",
-        "model": "painter",
-        "calls": 2,
-        "prompt_as_sent": "a\x1bfox",
-        "cost": {"min": "0.02", "max": "0.04", "currency": "USD"},
-    }
-    raw = {
-        "jobs": [{"index": 0, "chain": [link], "warnings": [{"detail": "no seed"}]}],
-        "cost": {"min": "0.04", "max": "0.04", "currency": "USD"},
-    }
-    text = printed(dry_run_table(DryRun.of(raw, None)))
-    assert "0.02-0.04 USD" in text
-    assert "a\\x1bfox" in text
-    assert "Warning: no seed" in text
-    assert "1 job, cost 0.04 USD. Nothing was queued." in text
+def link(model: str, low: str | None, high: str | None, **more: Any) -> dict[str, Any]:
+    status = "unknown" if high is None else more.pop("status", "exact")
+    cost = {"min": low, "max": high, "currency": "USD", "status": status}
+    known = {"provider": model.partition("/")[0], "model": model, "calls": 2, "ignored": []}
+    return {**known, "prompt_as_sent": "a fox", "cost": cost, **more}
+
+
+def planned(*jobs: dict[str, Any], low: str | None, high: str | None) -> str:
+    numbered = [{"index": i, "request": {"prompt": "a fox"}, **j} for i, j in enumerate(jobs)]
+    raw = {"jobs": numbered, "cost": {"min": low, "max": high, "currency": "USD"}}
+    return printed(dry_run_table(DryRun.of(raw, None)))
+
+
+def test_a_dry_run_shows_who_is_asked_in_turn() -> None:
+    longest = "huggingface/black-forest-labs/FLUX.1-schnell"
+    chain = [
+        link("replicate/flux-dev", "0.05", "0.05", prompt_as_sent="a\x1bfox, in ink"),
+        link("openai/gpt-image-2", "0.012", "0.422", status="estimated", ignored=["seed"]),
+        link(longest, None, None, ignored=["seed", "steps"]),
+    ]
+    warning = {"code": "x", "pointer": "/quality", "detail": "Flux does not know this."}
+    text = planned({"chain": chain, "warnings": [warning]}, low=None, high=None)
+    lines = text.splitlines()
+    assert lines[0].split() == ["ASKED", "IN", "TURN", "CALLS", "USD", "WITHOUT"]
+    assert lines[1].split() == ["replicate/flux-dev", "2", "0.05"]
+    assert lines[2].split() == ["openai/gpt-image-2", "2", "~0.012-0.422", "seed"]
+    assert lines[3].split() == [longest, "2", "unknown", "seed,", "steps"]
+    assert all(cell_len(line) <= 80 for line in lines)
+    assert "Warning: quality: Flux does not know this." in lines
+    assert "Prompt as sent: a\\x1bfox, in ink" in lines
+    assert lines[-1] == "1 job, cost unknown. Nothing was queued."
+
+
+def test_a_dry_run_of_many_tells_the_same_story_once() -> None:
+    cheap, dear = link("a/b", "0.01", "0.01"), link("c/d", "0", "0")
+    jobs = [*[{"chain": [cheap, dear]}] * 3, {"chain": [dear]}]
+    text = planned(*jobs, low="0.03", high="0.06")
+    rows = [line.split()[:2] for line in text.splitlines()[1:4]]
+    assert rows == [["1-3", "a/b"], ["c/d", "2"], ["4", "c/d"]]
+    assert "4 jobs, cost 0.03-0.06 USD, the most if the dearest has to be asked twice." in text
 
 
 def test_an_image_outside_the_gallery_has_no_prompt() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import atelier_client
-from atelier_client import AsyncClient, Client, JobFailed, Retry, Unreachable
+from atelier_client import ApiError, AsyncClient, Client, JobFailed, Retry, Unreachable
 
 pytestmark = pytest.mark.anyio
 SOON = Retry(attempts=2, base=0.001)
@@ -48,6 +48,25 @@ async def test_a_lost_answer_is_asked_for_again_with_the_same_key(
     assert len(keys) == 6
     assert len(set(keys[:3])) == len(set(keys[3:])) == 1
     assert {headers["Authorization"] for _, _, headers in server.seen} == {"Bearer secret"}
+
+
+async def test_providers_and_a_plan_are_values(server: Any, turn: Any) -> None:
+    fal = {"id": "fal", "available": True, "state": "limited", "limit": 3, "models": ["fal/x"]}
+    known = {"object": "list", "items": [fal], "next_cursor": None}
+    cost = {"min": "0.02", "max": None, "currency": "USD", "status": "unknown"}
+    link = {"provider": "fal", "model": "fal/x", "calls": 2, "ignored": ["seed"], "cost": cost}
+    plan = {"object": "dry_run", "jobs": [{"index": 0, "chain": [link]}], "cost": cost}
+    with Client(server.origin, retry=SOON) as client:
+        server.script(turn.answer(200, known), turn.answer(200, plan))
+        [provider] = client.providers()
+        assert (provider.state, provider.limit, provider.models) == ("limited", 3, ("fal/x",))
+        [job] = client.dry_run("x", providers={"order": ["fal"]}, steps=4).jobs
+        assert (job.chain[0].ignored, job.chain[0].cost.max) == (("seed",), None)
+    async with AsyncClient(server.origin, retry=SOON) as awaited:
+        server.script(turn.answer(200, known), turn.answer(200, {"items": "none"}))
+        assert [p.id for p in await awaited.providers()] == ["fal"]
+        with pytest.raises(ApiError, match="not a list"):
+            await awaited.providers()
 
 
 async def test_nobody_there(free_port: int) -> None:
