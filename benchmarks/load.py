@@ -4,12 +4,14 @@ import asyncio
 import json
 import statistics
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4
 
 import aiohttp
-import psutil
+
+from accounting import Roots, cpu_seconds
 
 
 @dataclass
@@ -31,22 +33,13 @@ def quantile(values: list[float], q: float) -> float:
     return statistics.quantiles(values, n=1000, method="inclusive")[int(q * 1000) - 1] * 1000
 
 
-def cpu_seconds(pids: Mapping[str, int]) -> dict[str, float]:
-    """User and system time of each process with the ones it started, in seconds."""
-    used = {}
-    for name, pid in pids.items():
-        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-        used[name] = sum(sum(p.cpu_times()[:2]) for p in family)
-    return used
-
-
 class _Watch:
     """Notes when each job sent was seen to end."""
 
     def __init__(self, jobs: int) -> None:
         self.sent: dict[str, float] = {}
         self.ended: dict[str, float] = {}
-        self.statuses: dict[str, int] = {}
+        self.statuses: dict[str, str] = {}
         self.finished = asyncio.Event()
         self._jobs = jobs
 
@@ -59,7 +52,7 @@ class _Watch:
     def _note(self, job_id: str, status: str) -> None:
         if job_id not in self.ended:
             self.ended[job_id] = time.perf_counter()
-            self.statuses[status] = self.statuses.get(status, 0) + 1
+            self.statuses[job_id] = status
             self.check()
 
     def check(self) -> None:
@@ -74,7 +67,7 @@ async def run(
     concurrency: int,
     body: dict[str, object],
     headers: Mapping[str, str],
-    pids: Mapping[str, int],
+    roots: Roots,
     rate: float | None = None,
 ) -> Result:
     """Submit `jobs` jobs and wait for each one's terminal event on a websocket.
@@ -106,7 +99,7 @@ async def run(
                 await submit()
 
         watching = asyncio.create_task(watch.listen(socket))
-        before, begin = cpu_seconds(pids), time.perf_counter()
+        before, begin = cpu_seconds(roots), time.perf_counter()
         async with asyncio.timeout(300), asyncio.TaskGroup() as group:
             if rate is None:
                 tickets = iter(range(jobs))
@@ -117,13 +110,13 @@ async def run(
                     await asyncio.sleep(max(0, begin + i / rate - time.perf_counter()))
                     group.create_task(submit())
             await watch.finished.wait()
-        after = cpu_seconds(pids)
+        after = cpu_seconds(roots)
         watching.cancel()
     return Result(
         jobs=jobs,
         seconds=max(watch.ended[i] for i in watch.sent) - begin,
         submit=submit_times,
         end_to_end=[watch.ended[i] - watch.sent[i] for i in watch.sent],
-        statuses=watch.statuses,
-        cpu={name: after[name] - before[name] for name in pids},
+        statuses=Counter(watch.statuses[i] for i in watch.sent),
+        cpu={name: after[name] - before[name] for name in roots},
     )
