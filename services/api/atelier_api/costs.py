@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from atelier_core.contracts.catalogue import Model
 from atelier_core.contracts.fit import fitted
-from atelier_core.domain.request import ImageRequest, OnBlocked
+from atelier_core.domain.request import ImageRequest
 from atelier_core.domain.values import CostStatus, Value
 
 USUAL_AREA = 1024 * 1536  # pixels of the largest picture that prices by quality are meant for
@@ -46,19 +46,18 @@ def by_quality(model: Model) -> dict[str, CostRange]:
     }
 
 
-def bounds(request: ImageRequest, steps: Sequence[CostRange]) -> CostRange:
+def bounds(steps: Sequence[CostRange]) -> CostRange:
     """What a job may cost whose chain has these `steps`: at least the cheapest of them.
 
-    At most twice the dearest: a call that is never answered may be billed and is repeated once.
-    Where a refused prompt goes on to the next, each of those before may bill its refusal, too.
+    At most twice the dearest: a call may be billed and bring nothing, and no picture is paid for
+    a third time, however long the chain.
     """
     if not _summable(steps):
         return UNKNOWN
     highs = [Decimal(step.max or 0) for step in steps]
-    tried = sum(highs) if _goes_on(request) else max(highs)
     return CostRange(
         min=_text(min(Decimal(step.min or 0) for step in steps)),
-        max=_text(tried + max(highs)),
+        max=_text(2 * max(highs)),
         currency=steps[0].currency,
         status=_status(steps),
     )
@@ -87,10 +86,6 @@ def _a_picture(request: ImageRequest, model: Model) -> tuple[Decimal | None, Dec
     amount = model.price.amount
     price = None if amount is None else Decimal(amount)
     return price, price
-
-
-def _goes_on(request: ImageRequest) -> bool:
-    return request.providers is not None and request.providers.on_blocked is OnBlocked.TRY_NEXT
 
 
 def _summable(costs: Iterable[CostRange]) -> bool:

@@ -53,7 +53,7 @@ def _job(index: int, request: ImageRequest, offer: Offer, book: Catalogue) -> Dr
         request=request,
         warnings=offer.warnings,
         chain=steps,
-        cost=bounds(request, [step.cost for step in steps]),
+        cost=bounds([step.cost for step in steps]),
     )
 
 

@@ -60,18 +60,16 @@ def test_quality_decides_where_it_does() -> None:
 def test_unknown_is_never_zero() -> None:
     unknown = asking(ask(n=4), named("compatible/default"))
     assert (unknown.min, unknown.max, unknown.status) == (None, None, CostStatus.UNKNOWN)
-    job = bounds(ask(), [cost("0.04"), unknown])
+    job = bounds([cost("0.04"), unknown])
     assert (job.min, job.max, job.status) == (None, None, CostStatus.UNKNOWN)
     assert total([cost("0"), cost("0")]).max == "0"
 
 
 def test_a_job_costs_between_the_cheapest_and_twice_the_dearest() -> None:
     steps = [cost("0.04"), cost("0.02"), cost("0.03", "0.05")]
-    job = bounds(ask(), steps)
+    job = bounds(steps)
     assert (job.min, job.max) == ("0.02", "0.1")
-    goes_on = bounds(ask(providers={"on_blocked": "try_next"}), steps)
-    assert (goes_on.min, goes_on.max) == ("0.02", "0.16"), "each refusal may be billed"
-    assert bounds(ask(), [cost("0")]).max == "0"
+    assert bounds([cost("0")]).max == "0"
 
 
 @pytest.mark.parametrize("parts", [[cost("1"), cost(None)], [cost("1"), cost("1", currency="EUR")]])
@@ -90,9 +88,7 @@ REQUESTS = st.builds(
     model=st.sampled_from(["auto", *(m.id for m in BOOK.models if m.auto != "never")]),
     n=st.integers(1, 10),
     quality=st.none() | st.sampled_from(["low", "high", "max"]),
-    providers=st.fixed_dictionaries(
-        {"fallback": st.sampled_from(["none", "any"]), "on_blocked": st.sampled_from(["stop"])}
-    ),
+    providers=st.fixed_dictionaries({"fallback": st.sampled_from(["none", "any"])}),
 )
 
 
