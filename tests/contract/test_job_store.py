@@ -235,6 +235,18 @@ async def test_overdue(jobs: JobStore) -> None:
     assert await jobs.overdue(at(86400), limit=1) == [short]
 
 
+async def test_overdue_to_start_until_an_attempt_is_known(jobs: JobStore) -> None:
+    waiting = new("waiting", start_deadline=10, deadline=60, created_at=at(0))
+    await save(jobs, waiting)
+    assert await jobs.overdue(at(9), limit=9) == []
+    assert await jobs.overdue(at(10), limit=9) == [waiting]
+    begun = start(waiting, step=1, calls=(call("a"),), at=at(11))
+    assert begun is not None
+    assert not await jobs.save_many([Change(begun, read=waiting.version)])
+    assert await jobs.overdue(at(59), limit=9) == []
+    assert await jobs.overdue(at(60), limit=9) == [begun]
+
+
 async def test_sweeps_are_claimed_once(jobs: JobStore) -> None:
     job, other = new(created_at=at(1)), new(created_at=at(2))
     await save(jobs, other, job, finished(new()))

@@ -11,7 +11,7 @@ from datetime import datetime
 from atelier_core.contracts.events import JobCancel, JobUpdated
 from atelier_core.contracts.problems import Code, Problem
 from atelier_core.domain.image import images_of
-from atelier_core.domain.job import Job, end
+from atelier_core.domain.job import Job, end, start
 from atelier_core.domain.outcome import JobError, JobStatus, Outcome
 from atelier_core.domain.run import RunRecord, run_key
 from atelier_core.domain.values import child_id, now
@@ -25,6 +25,7 @@ from atelier_core.failpoints import failpoint
 from atelier_core.ports import BlobStore, EventPublisher
 from atelier_gallery.ports import Change, ImageStore, JobStore
 from atelier_gallery.saving import Decision, change_many
+from atelier_gallery.schedule import last_moment
 
 AT_ONCE = 16  # run records written at the same time
 RACES = 50  # lost races for one record before the store itself is suspected
@@ -34,10 +35,18 @@ OVERDUE_AT_ONCE = 200
 EVERY = 10.0  # seconds between two looks at the deadlines
 
 STOPPED = (JobStatus.CANCELED, JobStatus.EXPIRED)
+NOT_DONE = JobError(code="deadline_passed", detail="The job was not done by its deadline.")
+NOT_STARTED = JobError(
+    code="deadline_passed", detail="No provider was asked before the job's start deadline."
+)
 
 
-async def end_run(blobs: BlobStore, job_id: str, outcome: Outcome) -> RunRecord:
+async def end_run(
+    blobs: BlobStore, job_id: str, outcome: Outcome, *, unless_begun: bool = False
+) -> RunRecord:
     """The record with the outcome that ended the job: `outcome`, unless it had one already.
+
+    `unless_begun`: a record with calls stays as it is, and may have no outcome.
 
     Raises:
         TransientError: the store does not answer.
@@ -52,7 +61,7 @@ async def end_run(blobs: BlobStore, job_id: str, outcome: Outcome) -> RunRecord:
             pass
         else:
             etag, record = blob.info.etag, RunRecord.model_validate_json(blob.data)
-        if record.outcome is not None:
+        if record.outcome is not None or (unless_begun and record.calls):
             return record
         record = record.model_copy(update={"outcome": outcome})
         try:
@@ -130,16 +139,26 @@ class Ending:
             )
 
     async def expire_overdue(self, at: datetime) -> int:
-        """End the jobs whose deadline has passed at `at`; returns how many there were."""
+        """End the jobs whose deadline has passed at `at`; returns how many were looked at.
+
+        One that is only late to start, but has started, lives on and shows its calls.
+        """
         overdue = await self.jobs.overdue(at, limit=OVERDUE_AT_ONCE)
-        if overdue:
-            error = JobError(code="deadline_passed", detail="The job was not done by its deadline.")
-            await self._end(overdue, Outcome(status=JobStatus.EXPIRED, error=error, at=at))
+        late = [job for job in overdue if last_moment(job) <= at]
+        unheard = [job for job in overdue if last_moment(job) > at]
+        if late:
+            await self._end(late, Outcome(status=JobStatus.EXPIRED, error=NOT_DONE, at=at))
+        if unheard:
+            outcome = Outcome(status=JobStatus.EXPIRED, error=NOT_STARTED, at=at)
+            await self._end(unheard, outcome, unless_begun=True)
         return len(overdue)
 
-    async def _end(self, jobs: Sequence[Job], outcome: Outcome) -> list[Job]:
+    async def _end(
+        self, jobs: Sequence[Job], outcome: Outcome, *, unless_begun: bool = False
+    ) -> list[Job]:
         """The jobs as they ended: by `outcome`, or as somebody else had ended them."""
-        records = await _all_ended(self.blobs, (job.id for job in jobs), outcome)
+        ids = (job.id for job in jobs)
+        records = await _all_ended(self.blobs, ids, outcome, unless_begun=unless_begun)
         await failpoint("gallery.after_cancel")
         decisions = {
             job.id: Decision[Job](job.owner, _Fold(records[job.id], outcome.at)) for job in jobs
@@ -163,8 +182,10 @@ class _Fold:
     at: datetime
 
     def __call__(self, job: Job | None) -> Job | None:
-        if job is None or self.record.outcome is None:
+        if job is None:
             return None
+        if self.record.outcome is None:
+            return start(job, step=0, calls=self.record.calls, at=self.at)
         return end(job, self.record.outcome, calls=self.record.calls, at=self.at)
 
 
@@ -173,13 +194,13 @@ def _canceled() -> Outcome:
 
 
 async def _all_ended(
-    blobs: BlobStore, job_ids: Iterable[str], outcome: Outcome
+    blobs: BlobStore, job_ids: Iterable[str], outcome: Outcome, *, unless_begun: bool = False
 ) -> dict[str, RunRecord]:
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def one(job_id: str) -> tuple[str, RunRecord]:
         async with slots:
-            return job_id, await end_run(blobs, job_id, outcome)
+            return job_id, await end_run(blobs, job_id, outcome, unless_begun=unless_begun)
 
     try:
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:

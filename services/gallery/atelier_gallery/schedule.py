@@ -22,9 +22,16 @@ STARTED = tuple(
 )
 
 
-def deadline(job: Job) -> datetime:
+def last_moment(job: Job) -> datetime:
     """When it must be done."""
     return job.created_at + timedelta(seconds=job.request.deadline or DEFAULT_DEADLINE)
+
+
+def deadline(job: Job) -> datetime:
+    """When its next deadline passes: as long as no attempt is known, that for the first counts."""
+    start = None if job.attempts else job.request.start_deadline
+    done = last_moment(job)
+    return done if start is None else min(done, job.created_at + timedelta(seconds=start))
 
 
 def is_bulk(job: Job) -> bool:

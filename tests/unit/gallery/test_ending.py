@@ -10,7 +10,7 @@ from atelier_core.adapters.memory_blobs import MemoryBlobStore
 from atelier_core.contracts.events import Announcement, Durable, JobCancel
 from atelier_core.domain.job import accept
 from atelier_core.domain.outcome import JobStatus, Outcome
-from atelier_core.domain.run import RunRecord, run_key
+from atelier_core.domain.run import CallOutcome, RunRecord, run_key
 from atelier_core.domain.values import child_id, new_id
 from atelier_core.errors import NotFoundError, StorageFullError, TransientError
 from atelier_gallery.ending import Ending, end_run
@@ -140,3 +140,56 @@ async def test_a_deadline_ends_a_job_unless_somebody_else_did() -> None:
     error = ended[late.id].error
     assert error is not None
     assert error.code == "deadline_passed"
+
+
+async def test_a_start_deadline_ends_a_job_that_nobody_began() -> None:
+    ending, jobs, _, told = parts()
+    job = accept(accepted(start_deadline=60, deadline=600))
+    await jobs.save_many([Change(job, read=0)])
+    assert await ending.expire_overdue(job.created_at + timedelta(seconds=59)) == 0
+    assert await ending.expire_overdue(job.created_at + timedelta(seconds=61)) == 1
+    (late,) = await jobs.find_many([job.id], owners=[OWNER])
+    assert (late.status, late.attempts) == ("expired", ())
+    assert late.error is not None
+    assert late.error.code == "deadline_passed"
+    assert "start deadline" in late.error.detail
+    assert [type(event).__name__ for event in told.announced] == ["JobUpdated", "JobCancel"]
+
+
+class Overtaken(Blobs):
+    """`record` is written by somebody else just before the first write."""
+
+    record: RunRecord | None = None
+
+    async def put(self, key: str, data: bytes, **options: Any) -> str:
+        record, self.record = self.record, None
+        if record is not None:
+            raw = record.model_dump_json().encode()
+            await super().put(key, raw, content_type="application/json")
+        return await super().put(key, data, **options)
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+async def test_a_start_deadline_spares_a_job_that_has_begun(meanwhile: bool) -> None:
+    jobs, blobs, told = MemoryJobStore(), Overtaken(), Told()
+    ending = Ending(jobs=jobs, images=MemoryImageStore(), blobs=blobs, publisher=told)
+    job = accept(accepted(start_deadline=60, deadline=600))
+    await jobs.save_many([Change(job, read=0)])
+    begun = RunRecord(holder="w", step=1, calls=(call("a", CallOutcome.OPEN),))
+    if meanwhile:
+        blobs.record = begun
+    else:
+        await write(blobs, job.id, begun)
+    soon = job.created_at + timedelta(seconds=61)
+    assert await ending.expire_overdue(soon) == 1
+    assert await stored(blobs, job.id) == begun
+    (running,) = await jobs.find_many([job.id], owners=[OWNER])
+    assert (running.done, len(running.attempts), running.version) == (False, 1, 2)
+    assert [type(event).__name__ for event in told.announced] == ["JobUpdated"]
+    assert await ending.expire_overdue(soon) == 0
+    assert await ending.expire_overdue(job.created_at + timedelta(seconds=600)) == 1
+    (late,) = await jobs.find_many([job.id], owners=[OWNER])
+    assert (late.status, late.error and late.error.detail) == (
+        "expired",
+        "The job was not done by its deadline.",
+    )
