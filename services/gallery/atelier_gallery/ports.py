@@ -144,7 +144,7 @@ class JobStore(Documents[Job], Protocol):
         """What is known of the batch, or None if `owner` has no such batch."""
 
     async def overdue(self, now: datetime, *, limit: int) -> list[Job]:
-        """Jobs of anybody that are not done and whose `schedule.deadline` has passed, the longest first."""
+        """Unfinished jobs of anybody whose `schedule.deadline` has passed, the longest first."""
 
     async def silent(
         self, *, now: datetime, limit: int, after: Place | None = None
