@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from atelier_core.domain.image import Image
 from atelier_core.domain.job import Job
@@ -49,6 +49,12 @@ async def everything_since(
         if stamps[-1].saved_at == since:
             stride *= 2  # more than fit were saved in one millisecond
         since = stamps[-1].saved_at
+
+
+async def found(store: Documents[D], stamps: Iterable[Stamp], owners: Collection[str]) -> list[D]:
+    """The documents of `stamps` as they are now, without those that are deleted."""
+    ids = [stamp.id for stamp in stamps if not stamp.deleted]
+    return await store.find_many(ids, owners=owners) if ids else []
 
 
 def job_message(job: Job, *, cursor: str | None = None) -> Message:

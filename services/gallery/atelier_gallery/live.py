@@ -9,8 +9,9 @@ import asyncio
 import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from atelier_core.contracts.events import (
     Event,
@@ -22,17 +23,20 @@ from atelier_core.contracts.events import (
 )
 from atelier_core.domain.image import Image, images_of
 from atelier_core.domain.job import Job
+from atelier_core.domain.values import now as machine_now
 from atelier_core.errors import TransientError
+from atelier_core.ports import Clock
 from atelier_gallery.changes import (
     SETTLED,
     Known,
     deleted_message,
     everything_since,
+    found,
     image_message,
     job_message,
 )
 from atelier_gallery.outbox import PING, RESTART, TOO_MANY, Message, Outbox
-from atelier_gallery.ports import D, Documents, ImageStore, JobStore, Stamp
+from atelier_gallery.ports import ImageStore, JobStore, Stamp
 from atelier_gallery.topics import Topic, encode_cursor
 
 OVERLAP = 5_000  # milliseconds that a write may become visible after the time it bears
@@ -57,14 +61,16 @@ class Live:
         beat: float = BEAT,
         ping: float = PING_EVERY,
         limit: int = WATCHERS,
+        clock: Clock = machine_now,
     ) -> None:
         self._jobs = jobs
         self._images = images
         self._beat = beat
         self._ping = ping
         self._limit = limit
+        self._clock = clock
         self._watchers: dict[_Key, set[Outbox]] = defaultdict(set)
-        self._outboxes: set[Outbox] = set()
+        self._outboxes: dict[Outbox, datetime] = {}  # and when they came
         self._owners: Counter[str] = Counter()
         self._somebody = asyncio.Event()
         self._beginning = asyncio.Lock()
@@ -95,7 +101,7 @@ class Live:
             if not self._outboxes:
                 self._move(await self._newest())
                 self._known = Known()
-            self._outboxes.add(outbox)
+            self._outboxes[outbox] = self._clock()
         self._owners[owner] += 1
         for kind, name in keys:
             self._watchers[kind, f"{owner} {name}"].add(outbox)
@@ -106,7 +112,7 @@ class Live:
             self._leave(outbox, owner, keys)
 
     def _leave(self, outbox: Outbox, owner: str, keys: Iterable[_Key]) -> None:
-        self._outboxes.discard(outbox)
+        self._outboxes.pop(outbox, None)
         self._owners -= Counter((owner,))
         for kind, name in keys:
             key = (kind, f"{owner} {name}")
@@ -141,9 +147,8 @@ class Live:
 
     def tell(self, jobs: Iterable[Job]) -> None:
         """Pass on what this replica saved itself."""
-        if self._outboxes:
-            for job in jobs:
-                self._tell_job(job)
+        for job in jobs:
+            self._tell_job(job)
 
     async def run(self) -> None:
         """Follow the store and keep connections awake, until cancelled."""
@@ -158,8 +163,7 @@ class Live:
                 log.warning("the live view waits for its store", extra={"error": str(exc)})
             if loop.time() - pinged >= self._ping:
                 pinged = loop.time()
-                for outbox in self._outboxes:
-                    outbox.put(_PING)
+                _tell(self._outboxes, _PING)
 
     async def look(self) -> None:
         """Read what changed since the last look and pass on what is news.
@@ -173,9 +177,9 @@ class Live:
         owners = frozenset(self._owners)
         jobs = self._news(await everything_since(self._jobs, since, owners=owners))
         images = self._news(await everything_since(self._images, since, owners=owners))
-        for job in await _found(self._jobs, jobs, owners):
+        for job in await found(self._jobs, jobs, owners):
             self._tell_job(job)
-        for image in await _found(self._images, images, owners):
+        for image in await found(self._images, images, owners):
             self._tell_image(image)
         for stamp in images:
             if stamp.deleted:
@@ -201,7 +205,7 @@ class Live:
         ]
 
     def _audience(self, owner: str, job_id: str, batch_id: str | None) -> set[Outbox]:
-        found = [
+        sets = [
             self._watchers[key]
             for key in (
                 ("me", f"{owner} {owner}"),
@@ -210,14 +214,20 @@ class Live:
             )
             if key in self._watchers
         ]
-        return found[0] if len(found) == 1 else set().union(*found)
+        return sets[0] if len(sets) == 1 else set().union(*sets)
 
     def _tell_job(self, job: Job) -> None:
         audience = self._audience(job.owner, job.id, job.batch.id if job.batch else None)
         if audience and self._known.learn(job.id, job.version):
             _tell(audience, job_message(job, cursor=self.cursor))
-            for image in images_of(job):  # their documents follow the job by milliseconds
-                self._tell_image(image)
+            if job.finished_at and self._heard_all_since(job.finished_at, audience):
+                for image in images_of(job):  # their documents follow the job by milliseconds
+                    self._tell_image(image)
+
+    def _heard_all_since(self, end: datetime, audience: set[Outbox]) -> bool:
+        """Whether no later version of a picture drawn by `end` can be forgotten or unheard here."""
+        lately = (self._clock() - end).total_seconds() < SETTLED
+        return lately and all(self._outboxes[outbox] <= end for outbox in audience)
 
     def _tell_image(self, image: Image) -> None:
         audience = self._audience(image.owner, image.job_id, image.batch_id)
@@ -233,11 +243,6 @@ class Live:
         key = f"progress {event.job_id} {event.index}"
         message = Message("job.progress", json.dumps(data), key=key, droppable=True)
         _tell(self._audience(event.owner, event.job_id, event.batch_id), message)
-
-
-async def _found(store: Documents[D], stamps: Iterable[Stamp], owners: Collection[str]) -> list[D]:
-    ids = [stamp.id for stamp in stamps if not stamp.deleted]
-    return await store.find_many(ids, owners=owners) if ids else []
 
 
 def _tell(audience: Iterable[Outbox], message: Message) -> None:

@@ -71,7 +71,7 @@ async def service(
     In `redirect` mode pictures are read from the object store itself, whose origin as browsers
     see it is `media_origin`. Once `leaving` is set, watchers are sent away (to another replica).
     """
-    live = Live(jobs=jobs, images=images)
+    live = Live(jobs=jobs, images=images, clock=clock)
     replica = new_id()
     project = Project(
         jobs=jobs,

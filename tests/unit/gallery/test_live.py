@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from atelier_core.contracts.events import JobsUpdated, JobUpdated
+from atelier_core.contracts.events import ImageUpdated, JobsUpdated, JobUpdated
 from atelier_core.contracts.problems import Problem
-from atelier_core.domain.job import Job, accept, start
+from atelier_core.domain.image import images_of
+from atelier_core.domain.job import Job, accept, end, start
+from atelier_core.domain.outcome import JobStatus, Outcome
 from atelier_core.domain.values import now
 from atelier_gallery.live import Live
 from atelier_gallery.outbox import PING, RESTART, TOO_MANY, UNKNOWN_TOPIC, Closed, Message, Outbox
@@ -16,7 +18,7 @@ from atelier_gallery.ports import Change
 from atelier_gallery.stores.memory import MemoryImageStore, MemoryJobStore
 from atelier_gallery.topics import Topic
 from atelier_gallery.watching import MOST, Watching
-from gallery_stories import OWNER, accepted, at
+from gallery_stories import OWNER, accepted, at, call, picture
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(20)]
 
@@ -26,7 +28,12 @@ ME = (Topic("me"),)
 class Parts:
     def __init__(self, **options: float) -> None:
         self.jobs, self.images = MemoryJobStore(), MemoryImageStore()
-        self.live = Live(jobs=self.jobs, images=self.images, **options)  # type: ignore[arg-type]
+        self.live = Live(
+            jobs=self.jobs,
+            images=self.images,
+            clock=lambda: self.time,
+            **options,  # type: ignore[arg-type]
+        )
         self.watching = Watching(
             jobs=self.jobs, images=self.images, live=self.live, clock=lambda: self.time
         )
@@ -61,6 +68,54 @@ async def test_a_change_passes_on_once_and_never_an_older_one() -> None:
         await parts.live.look()
         await parts.live.look()
         assert waiting_in(outbox) == []
+
+
+def drawn(parts: Parts) -> Job:
+    """A job that ends now, with one picture."""
+    job = accepted()
+    outcome = Outcome(status=JobStatus.SUCCEEDED, images=(picture(job),), at=parts.time)
+    done = end(accept(job), outcome, calls=(call("a"),), at=parts.time)
+    assert done is not None
+    return done
+
+
+def billed_late(job: Job) -> Job:
+    assert job.finished_at is not None
+    outcome = Outcome(status=job.status, images=job.images, at=job.finished_at)
+    after = end(job, outcome, calls=(call("late"),), at=job.finished_at)
+    assert after is not None
+    return after
+
+
+async def test_the_pictures_of_a_job_come_with_its_end() -> None:
+    parts = Parts()
+    async with parts.live.watch(OWNER, ME) as outbox:
+        job = drawn(parts)
+        await parts.announce(job)
+        assert [m.key for m in waiting_in(outbox)] == [job.id, job.images[0].id]
+
+
+async def test_a_late_bill_does_not_tell_the_pictures_as_they_were_at_first() -> None:
+    parts = Parts()
+    async with parts.live.watch(OWNER, ME) as outbox:
+        job = drawn(parts)
+        parts.time += timedelta(seconds=11)
+        await parts.announce(billed_late(job))
+        assert [m.key for m in waiting_in(outbox)] == [job.id]
+
+
+async def test_a_page_that_came_after_the_end_is_not_told_them_either() -> None:
+    parts = Parts()
+    async with parts.live.watch("other", ME):
+        job = drawn(parts)
+        await parts.announce(job)
+        (image,) = images_of(job)
+        trashed = image.model_copy(update={"version": 2, "trashed_at": parts.time})
+        await parts.live(ImageUpdated(owner=OWNER, image=trashed))
+        parts.time += timedelta(seconds=1)
+        async with parts.live.watch(OWNER, ME) as outbox:
+            await parts.announce(billed_late(job))
+            assert [m.key for m in waiting_in(outbox)] == [job.id]
 
 
 async def test_what_was_saved_together_is_told_job_by_job_to_those_it_concerns() -> None:
