@@ -112,3 +112,17 @@ def test_the_gallery_scrolls_without_end_and_mounts_what_is_seen(start, visit):
     ).to_be_visible()
     page.keyboard.press("Control+Home")
     expect(page.get_by_role("gridcell", name=name)).to_be_focused()
+
+
+def test_every_attempt_is_told_beside_the_picture(start, visit):
+    platform = start()
+    with httpx.Client(base_url=platform.origin, timeout=30) as http:
+        submit(http, prompt="a heron", model="demo/painter")
+    page = visit(platform.origin).page
+    cell(page, "a heron").click()
+    picture = page.get_by_role("dialog")
+    picture.get_by_text("1 attempt").click()
+    attempt = picture.get_by_role("listitem")
+    expect(attempt).to_contain_text("demo/painter")
+    expect(attempt).to_contain_text("Succeeded")
+    expect(attempt).to_contain_text("Free")

@@ -43,6 +43,17 @@
  *
  * @typedef {JobImage & GalleryFields} Image
  *
+ * @typedef {object} Attempt
+ * @property {string} id
+ * @property {string} model
+ * @property {string | null} started_at
+ * @property {string | null} finished_at
+ * @property {string} outcome
+ * @property {{code: string, detail: string} | null} error
+ * @property {number | null} http_status
+ * @property {string | null} provider_request_id
+ * @property {Money} cost
+ *
  * @typedef {object} Job
  * @property {string} id
  * @property {Status} status
@@ -52,6 +63,7 @@
  * @property {string | null} model
  * @property {number} progress
  * @property {JobImage[]} images
+ * @property {Attempt[]} [attempts]
  * @property {Money} cost
  * @property {{code: string, detail: string, retryable: boolean} | null} error
  * @property {string} created_at

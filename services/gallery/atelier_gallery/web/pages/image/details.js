@@ -1,4 +1,5 @@
 import { bytes, date, money, number, t } from "../../core/i18n.js";
+import { Attempts } from "../../ui/attempts.js";
 import { Button, IconButton } from "../../ui/button.js";
 import { copy } from "../../ui/copy.js";
 import { h, html } from "../../ui/html.js";
@@ -30,6 +31,7 @@ export function Details({ image, job, toasts, onUse }) {
       <p class="full-prompt" dir="auto" tabindex="0">${image.prompt}</p></div>
     <dl class="facts">${facts(image, job).map(({ name, value, copyable }) => html`<div key=${name}><dt>${t(name)}</dt>
       <dd dir="auto">${value}${copyable && h(IconButton, { icon: "copy", label: t("image.copyThis", { what: t(name) }), onClick: () => void copied(value) })}</dd></div>`)}</dl>
+    ${job?.attempts?.length && h(Attempts, { attempts: job.attempts })}
     ${job && h(Button, { look: "primary", icon: "sliders", onClick: () => onUse(job, image), children: t("image.use") })}
   </div>`;
 }

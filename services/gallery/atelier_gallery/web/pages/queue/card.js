@@ -1,4 +1,5 @@
 import { percent, t, tOr } from "../../core/i18n.js";
+import { Attempts } from "../../ui/attempts.js";
 import { Button, IconButton } from "../../ui/button.js";
 import { classes, h, html } from "../../ui/html.js";
 import { Icon } from "../../ui/icon.js";
@@ -16,6 +17,7 @@ export function JobCard({ job, model, onOpen }) {
     <div class="job-head">${h(State, { job, model })}${h(Actions, { job, model })}</div>
     <p class="job-prompt" dir="auto">${job.request.prompt}</p>
     ${job.error && html`<p class="job-error">${tOr(`error.${job.error.code}`, "error.other")}</p>`}
+    ${job.error && job.attempts?.length && h(Attempts, { attempts: job.attempts })}
     ${(!job.done || job.images.length > 0) && h(Slots, { job, finished: model.finished(job), onOpen })}
     ${!job.done && h(Progress, { job, model })}</li>`;
 }
