@@ -174,11 +174,9 @@ class Worker:
                 await self._run(job, models, lane, None, running, unrecorded=True)
             case Create():
                 await self._run(job, models, lane, None, running)
-            case Take(lost=lost) if held:
-                held = await self._claim(job, held, lost, takeovers=0)
-                await self._run(job, models, lane, held, running)
-            case TakeOver(lost=lost) if held:
-                held = await self._claim(job, held, lost, takeovers=1)
+            case Take(lost=lost) | TakeOver(lost=lost) if held:
+                takeovers = int(isinstance(decision, TakeOver))
+                held = await self._claim(job, held, lost, takeovers=takeovers)
                 await self._run(job, models, lane, held, running)
 
     async def _run(
@@ -236,9 +234,8 @@ class Worker:
 
     async def _end(self, job: AcceptedJob, held: Held | None, outcome: Outcome) -> None:
         """End it without another call; whoever runs it is told to stop."""
-        held = await self._bench.change(
-            job.id, ended(outcome, (), holder=self._bench.me), over=held
-        )
+        change = ended(outcome, (), holder=self._bench.me)
+        held = await self._bench.change(job.id, change, over=held)
         self._bench.publisher.announce(JobCancel(owner=job.owner, job_id=job.id))
         await self._announce(job, held, open_calls(held.record))
 
