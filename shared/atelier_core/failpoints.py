@@ -37,6 +37,7 @@ NAMES: Final = frozenset(
         "worker.before_provider_id",  # the vendor has told its id, nobody wrote it down
         "worker.after_provider_id",
         "worker.after_answer",
+        "worker.after_stop",  # the vendor was told to stop; nobody wrote that down
         "worker.before_put",
         "worker.after_put",
         "worker.before_outcome",
@@ -56,7 +57,7 @@ NAMES: Final = frozenset(
         "gallery.after_cancel",  # the record says canceled, the gallery does not
         "gallery.after_sweep_claim",  # this replica has taken it on to ask again, and has not
         "gallery.after_purge",  # the picture is out of its job and nowhere else
-        "gallery.before_bytes",  # its document is gone, its bytes are not
+        "gallery.after_bytes",  # its bytes are gone, its document is not
     }
 )
 

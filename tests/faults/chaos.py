@@ -14,15 +14,17 @@ from decimal import Decimal
 import httpx
 
 from atelier_client import AsyncClient
+from atelier_core.adapters.s3 import S3BlobStore
 from atelier_core.ports import BlobStore
 from checker import gather_facts, pages
 from fakes.provider_server import Vendor
 from faults.chaos_clients import Clients, mixture, traffic
 from judge import Facts, Resource, violations
-from platforms import Platform, Process
+from platforms import Platform, Process, Servers
 
 SLOTS = 6  # of each worker: the most calls that can be in flight when it is killed
 REST = 300.0  # seconds until everything must have come to rest
+AWARE = 10.0  # seconds until a watcher must know what REST says
 NOT_DONE = ("queued", "running", "retrying")
 SICK = ('"level": "error"', '"level": "critical"')
 
@@ -55,6 +57,12 @@ class Watcher:
         if job["done"] and job["id"] not in self._done:
             self._done.add(job["id"])
             self.ends.append(time.monotonic())
+
+    async def caught_up(self, jobs: Sequence[Resource]) -> None:
+        """Until it knows the jobs, or should have for long."""
+        until = time.monotonic() + AWARE
+        while not self.knows(jobs) and time.monotonic() < until:
+            await asyncio.sleep(0.1)
 
     def knows(self, jobs: Sequence[Resource]) -> bool:
         return all(
@@ -157,7 +165,7 @@ async def weather(storm: Storm) -> Report:
     chance = random.Random(storm.seed)
     platform, began = storm.platform, time.monotonic()
     watcher, blows = Watcher(), []
-    async with _client(platform) as http, asyncio.TaskGroup() as group:
+    async with client(platform) as http, asyncio.TaskGroup() as group:
         following = group.create_task(watcher.follow(platform))
         clients = Clients(http, random.Random(chance.random()))
         kinds = list(mixture(storm.jobs, chance))
@@ -167,9 +175,8 @@ async def weather(storm: Storm) -> Report:
         raging.cancel()
         await asyncio.gather(raging, return_exceptions=True)
         await asyncio.to_thread(_all_up, platform)
-        await _rest(http, clients, watcher)
+        await come_to_rest(http, clients, watcher)
         rested = time.monotonic()
-        following.cancel()
         workers = sum(_draws(blow.what) for blow in blows)
         async with storm.blobs() as blobs:
             facts = await gather_facts(
@@ -180,6 +187,8 @@ async def weather(storm: Storm) -> Report:
                 seen=watcher.seen,
                 in_flight=SLOTS * workers,
             )
+        await watcher.caught_up(facts.jobs)
+        following.cancel()
     return Report(
         storm=storm,
         facts=facts,
@@ -193,11 +202,18 @@ async def weather(storm: Storm) -> Report:
 
 
 @asynccontextmanager
-async def _client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
+async def client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody of the platform's only owner, who does not wait for ever."""
     async with httpx.AsyncClient(
         base_url=platform.origin, headers=platform.headers, timeout=15
     ) as http:
         yield http
+
+
+def s3_store(servers: Servers) -> AbstractAsyncContextManager[BlobStore]:
+    """The platform's object store, for whoever looks afterwards."""
+    names = ("endpoint", "access_key", "secret_key", "bucket")
+    return S3BlobStore.open(**{name: servers.s3[f"ATELIER_S3_{name.upper()}"] for name in names})
 
 
 def _draws(name: str) -> bool:
@@ -255,7 +271,7 @@ def _all_up(platform: Platform) -> None:
         process.wait_ready()
 
 
-async def _rest(http: httpx.AsyncClient, clients: Clients, watcher: Watcher) -> None:
+async def come_to_rest(http: httpx.AsyncClient, clients: Clients, watcher: Watcher) -> None:
     """Until every job that is known has ended, every bill is in and the watcher has seen it all;
     or for so long that it never will.
     """

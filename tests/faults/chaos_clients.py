@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -73,12 +73,13 @@ class Clients:
 
     http: httpx.AsyncClient
     chance: random.Random
+    moody: bool = True
     asked: list[Asked] = field(default_factory=list)
 
-    async def want(self, kind: Kind) -> Asked:
-        """Ask for one thing until it is known to be accepted; some repeat it, some give up."""
+    async def want(self, kind: Kind, *, tag: str = "") -> Asked:
+        """Ask for one thing until it is known to be accepted; the moody may repeat it or give up."""
         asked = Asked(
-            tag=f"{len(self.asked)}",
+            tag=f"{tag}{len(self.asked)}",
             kind=kind.name,
             size=kind.jobs,
             images=kind.images,
@@ -89,7 +90,8 @@ class Clients:
         body = {**kind.body, "metadata": {TAG: asked.tag}}
         path = "/v1/batches" if "prompts" in kind.body else "/v1/jobs"
         headers = {"Idempotency-Key": uuid4().hex}
-        patient, again, at_once = (self.chance.random() < p for p in (0.95, 0.1, 0.05))
+        mood = self.chance.random() if self.moody else 1.0
+        patient, at_once, again = mood >= 0.05, 0.05 <= mood < 0.1, 0.1 <= mood < 0.2
         later = self.chance.uniform(0, 3)
         cancel_after = self.chance.uniform(0, kind.cancel_within or 0)
         if at_once:
@@ -106,7 +108,7 @@ class Clients:
             return asked
         if kind.cancel_within is not None:
             await asyncio.sleep(cancel_after)
-            await self._cancel(asked, ids[0])
+            await self.cancel(asked, ids[0])
         if again:
             await asyncio.sleep(later)
             repeated = await self._send(asked, path, body, headers, patient=True)
@@ -133,7 +135,8 @@ class Clients:
         asked.strange.append(f"POST {path}: {_said(answer)}")
         return None
 
-    async def _cancel(self, asked: Asked, job_id: str) -> None:
+    async def cancel(self, asked: Asked, job_id: str) -> None:
+        """Until it is known to be canceled, or beyond that."""
         for _ in self._tries():
             answer = await self._post(f"/v1/jobs/{job_id}/cancel")
             asked.cancels.append(None if answer is None else answer.status_code)
@@ -143,6 +146,24 @@ class Clients:
                 break
             await asyncio.sleep(self.chance.uniform(0.2, 0.6))
         asked.strange.append(f"cancel: {_said(answer)}")
+
+    async def purge(self, asked: Asked, job_id: str) -> None:
+        """Remove the pictures of a job that has ended for good."""
+        for image in (await self._ask("GET", f"/v1/jobs/{job_id}", {200})).json()["images"]:
+            path = f"/v1/images/{image['id']}?permanent=true"
+            await self._ask("DELETE", path, {204, 404})
+            asked.images -= 1
+
+    async def _ask(self, method: str, path: str, until: Collection[int]) -> httpx.Response:
+        async with asyncio.timeout(GIVE_UP):
+            while True:
+                try:
+                    answer = await self.http.request(method, path)
+                except httpx.TransportError:
+                    answer = None
+                if answer is not None and answer.status_code in until:
+                    return answer
+                await asyncio.sleep(self.chance.uniform(0.2, 0.6))
 
     async def _post(
         self, path: str, body: Any = None, headers: Mapping[str, str] | None = None

@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 
 from atelier_core.adapters.filesystem import FileBlobStore
-from atelier_core.adapters.s3 import S3BlobStore
 from atelier_core.ports import BlobStore
 from fakes.provider_server import Vendor
 from fakes.provider_server import vendor as open_vendor
-from faults.chaos import SLOTS, Storm, weather
-from platforms import Platform, Servers, corner, distributed, embedded, free_port
+from faults.chaos import SLOTS, Storm, s3_store, weather
+from platforms import Platform, corner, distributed, embedded, free_port
 from servers import S3
 
 JOBS = int(os.environ.get("ATELIER_CHAOS_JOBS", "150"))
@@ -40,11 +39,6 @@ def settings(url: str) -> dict[str, str]:
         "ATELIER_FAKE_URL": url,
         "ATELIER_WORKER_CONCURRENCY": str(SLOTS),
     }
-
-
-def s3_store(servers: Servers) -> AbstractAsyncContextManager[BlobStore]:
-    names = ("endpoint", "access_key", "secret_key", "bucket")
-    return S3BlobStore.open(**{name: servers.s3[f"ATELIER_S3_{name.upper()}"] for name in names})
 
 
 async def survived(

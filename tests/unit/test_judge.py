@@ -218,6 +218,10 @@ WRONG: dict[str, tuple[str, Change]] = {
     ),
     "a version goes back": ("seen_in_order", seen_as({"version": 2}, {"version": 1}, {})),
     "the last version was not seen": ("seen_in_order", seen_as({"version": 1})),
+    "a picture comes after the end": (
+        "seen_in_order",
+        seen_as({"version": 1, "images": []}, {}),
+    ),
     "it ended twice": ("seen_in_order", seen_as({"version": 1, "status": "failed"}, {})),
 }
 

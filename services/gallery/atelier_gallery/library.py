@@ -1,7 +1,6 @@
 """What people do to their pictures: to the trash, back again, gone for good."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,15 +10,13 @@ from atelier_core.domain.image import Image
 from atelier_core.domain.job import Job, purge
 from atelier_core.domain.outcome import THUMB_WIDTHS, image_key, thumb_key
 from atelier_core.domain.values import now
-from atelier_core.errors import NotFoundError
+from atelier_core.errors import NotFoundError, TransientError
 from atelier_core.failpoints import failpoint
 from atelier_core.ports import BlobStore, EventPublisher
 from atelier_gallery.ports import ImageStore, JobStore
 from atelier_gallery.saving import change, persistently
 
 PATIENCE = 10.0  # seconds to try to delete the bytes of a purged picture
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +44,12 @@ class Library:
         )
 
     async def purge(self, image_id: str, *, owner: str) -> None:
-        """Remove the image from its job, then its document, then its bytes: in this order, so that
+        """Remove the image from its job, then its bytes, then its document: in this order, so that
         whatever is interrupted can be asked for again and nothing brings the image back.
 
         Raises:
             Problem: job_not_done while the job may still draw it again.
+            TransientError: a store does not answer; the image may look damaged until asked again.
         """
         image = await self.images.get(image_id, owner=owner)
         if image is None:
@@ -67,6 +65,8 @@ class Library:
         await failpoint("gallery.after_purge")
         if settled.changed and settled.document:
             self.publisher.announce(JobUpdated(owner=owner, job=settled.document))
+        await self._delete_bytes(image)
+        await failpoint("gallery.after_bytes")
         version = await self.images.bury(
             image_id, owner=owner, job_id=image.job_id, batch_id=image.batch_id
         )
@@ -79,8 +79,6 @@ class Library:
                 version=version,
             )
         )
-        await failpoint("gallery.before_bytes")
-        await self._delete_bytes(image)
 
     async def _change(
         self, image_id: str, owner: str, decide: Callable[[Image], Image | None]
@@ -98,5 +96,5 @@ class Library:
             async with asyncio.timeout(PATIENCE):
                 for key in keys:
                     await persistently(lambda key=key: self.blobs.delete(key), what="bytes")  # type: ignore[misc]
-        except TimeoutError:
-            log.warning("bytes of a purged picture remain", extra={"image_id": image.id})
+        except TimeoutError as exc:
+            raise TransientError("the bytes could not be deleted") from exc

@@ -215,6 +215,7 @@ class Run:
                 if reply.fault in AGAIN:
                     self._pauses.note(call.model, reply.fault, reply.retry_after)
             case Stopped(cost=cost):
+                await failpoint("worker.after_stop")
                 call = calling.stopped(call, cost, at=at)
             case StillRunning():
                 self._pauses.note(call.model, Fault.TIMEOUT, SLOW)
