@@ -20,7 +20,7 @@ from platforms import Servers, corner, distributed, embedded, free_port
 
 pytestmark = pytest.mark.timeout(900)  # the first test of a platform waits for the whole matrix
 
-ELSEWHERE = frozenset(  # reached only after minutes, so they break in one process, below
+ELSEWHERE = frozenset(  # reached only after minutes: test_failpoints_inside.py
     {"worker.give_up_midway", "gallery.after_sweep_claim"}
 )
 
