@@ -226,9 +226,14 @@ async def stage(bus: EventSource, blobs: BlobStore) -> AsyncIterator[Stage]:
 
 
 def job(
-    prompt: str = "a red fox", *, n: int = 1, model: str = "fake/paid", **options: Any
+    prompt: str = "a red fox",
+    *,
+    n: int = 1,
+    model: str = "fake/paid",
+    size: str = "64x64",
+    **options: Any,
 ) -> AcceptedJob:
-    request: Mapping[str, Any] = {"prompt": prompt, "n": n, "model": model, "size": "64x64"}
+    request: Mapping[str, Any] = {"prompt": prompt, "n": n, "model": model, "size": size}
     deadline = options.pop("deadline", None)
     return AcceptedJob(
         id=new_id(),

@@ -83,7 +83,7 @@ async def test_a_job_whose_record_is_damaged_still_ends(here: Stage) -> None:
 
 async def test_a_model_nobody_knows_fails_and_one_of_others_waits(here: Stage) -> None:
     await here.worker(FakeProvider())
-    unknown, elsewhere = job(model="gone/model"), job(model="demo/painter")
+    unknown, elsewhere = job(model="gone/model"), job(model="demo/painter", size="1024x1024")
     await here.request(elsewhere)
     await here.request(unknown)
     end = await here.end(unknown)

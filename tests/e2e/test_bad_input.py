@@ -49,7 +49,7 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
         ({**ENTRY, "metadata": {"k": "x" * 513}}, "invalid_request"),
         ({**ENTRY, "colour": "red"}, "invalid_request"),
         ({**ENTRY, "model": "no/such"}, "model_not_found"),
-        ({**ENTRY, "steps": 20}, "unsupported_parameter"),
+        ({**ENTRY, "steps": 0}, "invalid_request"),
         ({**ENTRY, "webhook": "https://example.com"}, "unsupported_parameter"),
         ([], "invalid_request"),
         ("x", "invalid_request"),

@@ -195,7 +195,17 @@ def test_ctrl_c_leaves_the_job_running(
     env: dict[str, str], atelier: Atelier, quiet: list[str]
 ) -> None:
     child = subprocess.Popen(
-        [BIN / "atelier", "generate", "interrupted", "-n", "10", "--watch", *quiet],
+        [
+            BIN / "atelier",
+            "generate",
+            "interrupted",
+            "-n",
+            "10",
+            "--model",
+            "demo/painter",
+            "--watch",
+            *quiet,
+        ],
         env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

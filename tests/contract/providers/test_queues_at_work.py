@@ -94,7 +94,7 @@ async def until(here: Stage, wanted: Any, case: Case) -> str:
 async def test_a_killed_workers_successor_resumes_and_nothing_is_paid_twice(
     here: Stage, case: Case
 ) -> None:
-    wanted = job(model=case.model)
+    wanted = job(model=case.model, size="1024x1024")
     hand = await here.worker(case.provider)
     await here.request(wanted)
     vendors_id = await until(here, wanted, case)
@@ -111,7 +111,7 @@ async def test_a_killed_workers_successor_resumes_and_nothing_is_paid_twice(
 
 
 async def test_a_canceled_job_is_canceled_at_the_vendor(here: Stage, case: Case) -> None:
-    wanted = job(model=case.model)
+    wanted = job(model=case.model, size="1024x1024")
     await here.worker(case.provider)
     await here.request(wanted)
     await until(here, wanted, case)
