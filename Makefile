@@ -44,13 +44,13 @@ run: $(VENV)/.embedded ## Install and start the whole platform in one process (n
 dev: $(VENV)/.dev ## Install everything that development needs
 
 test: $(VENV)/.dev ## Run the tests (a server that is missing is skipped; in CI it fails)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not long"
 
 JOBS := 1000
 SEED := 1
 chaos: $(VENV)/.dev ## Kill every process again and again while 1,000 jobs run (JOBS=1000 SEED=1)
 	@ATELIER_CHAOS_JOBS=$(JOBS) ATELIER_CHAOS_SEED=$(SEED) \
-	  $(BIN)/python -m pytest -q -s --no-header --tb=short tests/faults/test_chaos.py
+	  $(BIN)/python -m pytest -q -s --no-header --tb=short tests/faults/test_chaos.py tests/faults/test_failpoints.py
 
 check: $(VENV)/.dev node_modules/.installed ## Format, lint, types, import contracts, documents and locks in sync
 	$(BIN)/ruff format --check --quiet .

@@ -20,7 +20,7 @@ from faults.chaos import SLOTS, Storm, s3_store, weather
 from platforms import Platform, corner, distributed, embedded, free_port
 from servers import S3
 
-JOBS = int(os.environ.get("ATELIER_CHAOS_JOBS", "150"))
+JOBS = int(os.environ.get("ATELIER_CHAOS_JOBS", "60"))
 SEED = int(os.environ.get("ATELIER_CHAOS_SEED", "1"))
 RATE = 15.0  # jobs a second: what is killed so often does not get much further
 

@@ -29,7 +29,9 @@ def test_no_failpoint_is_forgotten() -> None:
     assert NAMES - {point.name for point in POINTS} == ELSEWHERE
 
 
-@pytest.fixture(scope="module", params=["embedded", "distributed"])
+@pytest.fixture(
+    scope="module", params=[pytest.param("embedded", marks=pytest.mark.long), "distributed"]
+)
 def wreck(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Wreck]:
