@@ -115,7 +115,7 @@ def test_the_lightbox_by_keyboard(origin, visit, draw):
     expect(box.get_by_role("img", name=f"newer sea {mine}")).to_be_visible()
     page.keyboard.press("ArrowRight")
     expect(box.get_by_role("img", name=f"older sea {mine}")).to_be_visible()
-    expect(box.get_by_text("demo/painter")).to_be_visible()
+    expect(box.get_by_role("definition").get_by_text("demo/painter")).to_be_visible()
     page.reload()
     expect(box.get_by_role("img", name=f"older sea {mine}")).to_be_visible()
     expect(box.get_by_role("button", name="Previous picture")).to_be_visible()
