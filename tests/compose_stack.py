@@ -17,7 +17,8 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.typing import Origin
 
 from atelier_client import LiveState, reduce
-from platforms import ROOT, clean_environment, free_port
+from platforms import ROOT, clean_environment
+from ports import free_port
 
 WITHIN = 300.0  # seconds for one command; building without a cache is the longest
 SECRETS = ROOT / "deploy" / "compose" / "secrets.sh"

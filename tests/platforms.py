@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,17 +15,12 @@ from uuid import uuid4
 
 import httpx
 
+from ports import free_port
 from servers import S3, management_url
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 READY_WITHIN = 45.0
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def clean_environment() -> dict[str, str]:

@@ -18,7 +18,8 @@ from uuid import uuid4
 
 import pytest
 
-from platforms import clean_environment, free_port
+from platforms import clean_environment
+from ports import free_port
 
 READY_WITHIN = 60.0
 BESIDE = Path("/usr/lib/rabbitmq/bin")  # Debian's own commands change the user when root calls them

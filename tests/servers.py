@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ports import free_port
+
 
 @dataclass(frozen=True)
 class S3:
@@ -60,9 +62,8 @@ def management_url(amqp_url: str) -> str:
 def _two_ports() -> tuple[int, int]:
     """Two free ones, 10,000 apart."""
     while True:
-        with socket.socket() as one, socket.socket() as other, suppress(OSError, OverflowError):
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
+        port = free_port()
+        with socket.socket() as other, suppress(OSError):
             other.bind(("127.0.0.1", port + 10_000))
             return port, port + 10_000
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from platforms import free_port
+from ports import free_port
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from uuid import uuid4
 import httpx
 
 from checker import all_ended, check, submit
-from platforms import ROOT, Platform, Process, Servers, distributed, free_port
+from platforms import ROOT, Platform, Process, Servers, distributed
+from ports import free_port
 from private_broker import Node, nodes
 from servers import S3
 from toxiproxy import Toxiproxy, Wire

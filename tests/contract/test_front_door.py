@@ -17,7 +17,8 @@ import pytest
 
 from atelier_core.contracts.problems import RETRYABLE, Code, title
 from atelier_core.contracts.routes import ROUTES, Service, service_for
-from platforms import free_port, front_door
+from platforms import front_door
+from ports import free_port
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 

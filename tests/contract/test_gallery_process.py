@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -11,15 +10,11 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from ports import free_port
+
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
 COMMAND = (sys.executable, "-c", "from atelier_gallery.main import main; main()")
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def nowhere() -> dict[str, str]:

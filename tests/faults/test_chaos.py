@@ -17,7 +17,8 @@ from atelier_core.ports import BlobStore
 from fakes.provider_server import Vendor
 from fakes.provider_server import vendor as open_vendor
 from faults.chaos import SLOTS, Storm, s3_store, weather
-from platforms import Platform, corner, distributed, embedded, free_port
+from platforms import Platform, corner, distributed, embedded
+from ports import free_port
 from servers import S3
 
 JOBS = int(os.environ.get("ATELIER_CHAOS_JOBS", "60"))

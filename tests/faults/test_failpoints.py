@@ -16,7 +16,8 @@ from atelier_core.failpoints import NAMES
 from fakes.provider_server import vendor as open_vendor
 from faults.chaos import SLOTS, s3_store
 from faults.failpoint_stories import CALL, POINTS, Point, Wreck, Wrecker
-from platforms import Servers, corner, distributed, embedded, free_port
+from platforms import Servers, corner, distributed, embedded
+from ports import free_port
 
 pytestmark = pytest.mark.timeout(900)  # the first test of a platform waits for the whole matrix
 

@@ -13,7 +13,8 @@ import pytest
 from checker import check, submit
 from fakes.provider_server import Vendor
 from fakes.provider_server import vendor as open_vendor
-from platforms import Platform, corner, distributed, embedded, free_port
+from platforms import Platform, corner, distributed, embedded
+from ports import free_port
 from servers import S3
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(420)]

@@ -20,7 +20,8 @@ from atelier_client import AsyncClient, Retry
 from checker import all_ended, submit
 from fakes.provider_server import vendor
 from followers import Door, Follower, Pages, Polling, Streaming, Truth, keep_asking
-from platforms import Platform, corner, distributed, embedded, free_port
+from platforms import Platform, corner, distributed, embedded
+from ports import free_port
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 

@@ -1,7 +1,6 @@
 """A world that answers flows from a script, and a server on a socket that misbehaves on cue."""
 
 import json
-import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -184,10 +183,3 @@ def server() -> Iterator[Server]:
         yield mine
         http.shutdown()
         thread.join()
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

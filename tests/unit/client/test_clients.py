@@ -10,6 +10,7 @@ import pytest
 
 import atelier_client
 from atelier_client import ApiError, AsyncClient, Client, JobFailed, Retry, Unreachable
+from ports import free_port
 
 pytestmark = pytest.mark.anyio
 SOON = Retry(attempts=2, base=0.001)
@@ -69,8 +70,8 @@ async def test_providers_and_a_plan_are_values(server: Any, turn: Any) -> None:
             await awaited.providers()
 
 
-async def test_nobody_there(free_port: int) -> None:
-    address = f"127.0.0.1:{free_port}"
+async def test_nobody_there() -> None:
+    address = f"127.0.0.1:{free_port()}"
     with Client(address, retry=SOON) as client, pytest.raises(Unreachable, match=address) as lost:
         client.get_job("j1")
     assert not lost.value.sent
