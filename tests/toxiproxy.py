@@ -49,6 +49,11 @@ class Wire:
         self._add("bandwidth", rate=50)
         self._add("slicer", average_size=512, size_variation=256, delay=100)
 
+    def towards(self, url: str) -> None:
+        """Lead to the server at `url` from now on, as a balancer does; what is open is closed."""
+        parts = urlsplit(url)
+        self._set(upstream=f"{parts.hostname}:{parts.port}")
+
     def heal(self) -> None:
         self._set(enabled=True)
         for toxic in self._call("GET", "/toxics"):
@@ -60,8 +65,8 @@ class Wire:
                 "POST", "/toxics", {"type": kind, "stream": stream, "attributes": attributes}
             )
 
-    def _set(self, *, enabled: bool) -> None:
-        self._call("POST", "", {"enabled": enabled})
+    def _set(self, **changed: bool | str) -> None:
+        self._call("POST", "", changed)
 
     def _call(self, method: str, path: str, body: object = None) -> Any:
         answer = self.api.request(method, f"/proxies/{self.name}{path}", json=body)

@@ -36,12 +36,18 @@ Harm = Callable[[Wire], None]
 
 @dataclass
 class Wired:
-    """A platform to harm. `wires` by server and service; `broker` is nobody else's."""
+    """A platform to harm. `wires` by server and service; `brokers` are nobody else's, and the
+    wires lead to the first.
+    """
 
     platform: Platform
     wires: Mapping[tuple[str, str], Wire]
-    broker: Node
+    brokers: Sequence[Node]
     vendor: str
+
+    @property
+    def broker(self) -> Node:
+        return self.brokers[0]
 
     def of(self, server: str) -> list[Wire]:
         return [self.wires[server, service] for service in LINKS[server]]
@@ -124,8 +130,13 @@ async def eventually(probe: Callable[[], Awaitable[object]], *, within: float = 
 
 
 @contextmanager
-def wired(folder: Path, toxiproxy: Toxiproxy, mongo_url: str, s3: S3) -> Iterator[Wired]:
-    """Two workers, an API, a gallery, a paid provider that counts, and everything in between."""
+def wired(
+    folder: Path, toxiproxy: Toxiproxy, mongo_url: str, s3: S3, *, brokers: int = 1
+) -> Iterator[Wired]:
+    """Two workers, an API, a gallery, a paid provider that counts, and everything in between.
+
+    Several `brokers` are one cluster.
+    """
     name = f"atelier-{uuid4().hex[:8]}"
     vendor_port = free_port()
     script = str(ROOT / "tests" / "fakes" / "provider_server.py")
@@ -135,11 +146,11 @@ def wired(folder: Path, toxiproxy: Toxiproxy, mongo_url: str, s3: S3) -> Iterato
         "vendor", [sys.executable, script, *options], {}, folder / "vendor.log", f"{url}/ledger"
     )
     with ExitStack() as stack:
-        (broker,) = stack.enter_context(nodes(folder))
+        cluster = stack.enter_context(nodes(folder, brokers))
         vendor.start()
         stack.callback(vendor.kill)
         servers = Servers(
-            amqp=broker.url,
+            amqp=cluster[0].url,
             mongo=f"{mongo_url.rstrip('/')}/{name.replace('-', '_')}",
             s3={
                 "ATELIER_S3_ENDPOINT": s3.endpoint,
@@ -161,4 +172,4 @@ def wired(folder: Path, toxiproxy: Toxiproxy, mongo_url: str, s3: S3) -> Iterato
             distributed(folder, servers, workers=2, galleries=1, env=env, own=own)
         )
         vendor.wait_ready()
-        yield Wired(platform, wires, broker, url)
+        yield Wired(platform, wires, cluster, url)
