@@ -34,6 +34,13 @@ def docker_answers() -> bool:
         return False
 
 
+def need_docker() -> None:
+    """It answers, else skipped; in CI a failure."""
+    if not docker_answers():
+        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        refuse("Docker does not answer")
+
+
 @contextmanager
 def _container(image: str, *, ports: Mapping[int, int | None], **options: Any) -> Iterator[Any]:
     """The official `image`, once it says so; `ports` maps the container's to the host's or any."""

@@ -4,12 +4,11 @@ import pytest
 
 from compose_stack import Stack
 from compose_stack import stack as running
-from servers import docker_answers
+from servers import need_docker
 
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    if not docker_answers():
-        pytest.skip("Docker does not answer")
+    need_docker()
     with running(tmp_path_factory.mktemp("secrets")) as made:
         yield made

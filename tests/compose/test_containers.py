@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from platforms import ROOT
-from servers import docker_answers
+from servers import need_docker
 
 SUITES = (
     "tests/contract/test_event_bus.py::test_each_queue_gets_its_own_copy_whole",
@@ -19,8 +19,7 @@ SUITES = (
 @pytest.mark.compose
 @pytest.mark.timeout(300)
 def test_suites_run_in_containers_of_their_own() -> None:
-    if not docker_answers():
-        pytest.skip("Docker does not answer")
+    need_docker()
     if "ATELIER_TEST_AMQP_URL" not in os.environ:
         pytest.skip("no server is configured: every suite of this run brings its own")
     env = {n: v for n, v in os.environ.items() if not n.startswith("ATELIER_")}

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import subprocess
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +12,8 @@ import pytest
 
 from checker import all_ended, check, pages, submit
 from compose_stack import OURS, Stack, Watcher
+from platforms import ROOT, clean_environment
+from servers import need_docker
 
 pytestmark = [pytest.mark.compose, pytest.mark.anyio, pytest.mark.timeout(600)]
 
@@ -127,6 +131,17 @@ def test_an_image_has_its_service_and_nothing_to_build_with(stack: Stack, servic
     assert f"atelier-{service}" in lines
     assert not {"hatchling", "pip", "gcc", "/usr/bin/gcc", "/usr/bin/cc"} & set(lines)
     assert "Read-only file system" in found
+
+
+def test_without_secrets_nothing_starts(tmp_path: Path) -> None:
+    need_docker()
+    env = {**clean_environment(), "ATELIER_SECRETS": str(tmp_path)}
+    done = subprocess.run(
+        ["docker", "compose", "config", "--quiet"],
+        cwd=ROOT, env=env, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert ".env" in done.stderr
 
 
 def name(container: dict[str, Any]) -> str:
