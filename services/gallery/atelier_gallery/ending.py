@@ -1,6 +1,7 @@
 """Ending a job from here: cancel it, or let it expire.
 
 The run record decides who ends a job; whatever it says afterwards, ours or another's, is folded.
+Of a free run without a record (ADR 9) the fold decides: the first end that was saved.
 """
 
 import asyncio
@@ -126,6 +127,8 @@ class Ending:
         outcome = _canceled()
         ended = await self._end(jobs, outcome)
         records = await _all_ended(self.blobs, unknown, outcome)
+        for job_id in unknown:  # whoever is about to draw one should look at its record first
+            self.publisher.announce(JobCancel(owner=owner, job_id=job_id))
         canceled = (
             *(part.status for part in batch.parts),
             *(job.status for job in ended),

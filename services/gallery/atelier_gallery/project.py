@@ -29,7 +29,7 @@ from atelier_gallery.ports import Change, ImageStore, JobStore
 from atelier_gallery.saving import Decision, Settled, change_many, persistently
 
 MOST = 200  # events in one round
-CALM, BUSY = 0.01, 0.1  # seconds that a round waits for company
+CALM, BUSY = 0.01, 0.1
 CROWD = 10  # events in a round that make the next one wait longer: together each costs a third
 UNSEEN = timedelta(seconds=5)  # until a picture is asked for again that is derived but not saved
 
@@ -185,12 +185,11 @@ class Project:
             await persistently(lambda: self._images.save_many(new), what="images")
 
     async def _remove_late_bytes(self, stories: dict[str, _Story], jobs: Iterable[Job]) -> None:
-        """What was stored for a job that had been canceled or had expired belongs to nobody."""
+        """What was stored for a job that had ended otherwise belongs to nobody."""
         late = [
             job
             for job in jobs
-            if job.status in (JobStatus.CANCELED, JobStatus.EXPIRED)
-            and any(isinstance(e, JobEnded) and e.calls for e in stories[job.id].events)
+            if any(isinstance(e, JobEnded) and _late(job, e) for e in stories[job.id].events)
         ]
         if late:
             await persistently(lambda: self._tidy(late), what="late pictures")
@@ -239,6 +238,14 @@ def next_linger(linger: float, taken: int) -> float:
     """
     rate = taken / linger
     return BUSY if rate * BUSY >= CROWD and taken > 1 else CALM
+
+
+def _late(job: Job, event: JobEnded) -> bool:
+    """Whether the run that ended so may have stored pictures that `job` does not have."""
+    if job.status in (JobStatus.CANCELED, JobStatus.EXPIRED):
+        return bool(event.calls)
+    kept = {image_key(image) for image in job.images}
+    return any(image_key(image) not in kept for image in event.outcome.images)
 
 
 def _derivation(waiting: Sequence[_InHand]) -> Callable[[Image | None], Image | None]:

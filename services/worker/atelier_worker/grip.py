@@ -32,8 +32,8 @@ class NotSentError(AtelierError):
 class Grip:
     """`held` is the record as it stands, with this worker as holder, or None: there is none.
 
-    With `unrecorded` one is written only when there is something to tell. Whatever is learnt of
-    calls goes into the record with every write.
+    With `unrecorded` one is written only when there is something to tell before the end. Whatever
+    is learnt of calls goes into the record with every write.
     """
 
     def __init__(
@@ -42,13 +42,18 @@ class Grip:
         self._bench = bench
         self._job = job
         self._held = held
-        self._unrecorded = unrecorded
+        self._unrecorded = unrecorded and held is None
         self._calls: tuple[Call, ...] = held.record.calls if held else ()
         self._writing = asyncio.Lock()
 
     @property
     def calls(self) -> tuple[Call, ...]:
         return self._calls
+
+    @property
+    def unrecorded(self) -> bool:
+        """Whether no record was asked for, and none tried to be written."""
+        return self._unrecorded
 
     @property
     def step(self) -> int:
@@ -65,7 +70,7 @@ class Grip:
             NotSentError: it may be written or not; it is learnt as a call that was not sent.
         """
         async with self._writing:
-            if self._held is None and self._unrecorded and free:
+            if self._unrecorded and free:
                 self.learn(call)
                 return
             try:
@@ -107,6 +112,7 @@ class Grip:
     async def tell(self, change: Change | None = None) -> Held:
         """Write `change` (by default: only what was learnt), for as long as the store needs."""
         change = change or known(self._calls, holder=self._bench.me)
+        self._unrecorded = False
         async with self._writing:
             self._held = await self._bench.change(self._job.id, change, over=self._held)
         return self._held
@@ -147,6 +153,7 @@ class Grip:
 
     async def _write(self, *calls: Call) -> None:
         """Become or stay the holder, with `calls` in the record. Not tried for ever."""
+        self._unrecorded = False
         base = self._held.record if self._held else RunRecord(holder=self._bench.me, step=1)
         wanted = base.merged((*self._calls, *calls))
         held = await self._bench.records.write(self._job.id, wanted, over=self._held)

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from atelier_core.domain.outcome import Outcome, ProducedImage
+from atelier_core.domain.outcome import JobStatus, Outcome, ProducedImage
 from atelier_core.domain.request import AcceptedJob
+from atelier_core.domain.run import RunRecord
 from atelier_core.errors import Defer
 from atelier_core.failpoints import failpoint
 from atelier_worker.bench import Bench
@@ -27,8 +28,16 @@ class LettingGo:
         self.mine += images
 
     async def conclude(self, outcome: Outcome) -> None:
-        """Write the end and tell it; or tell the end that somebody wrote before."""
+        """Write the end and tell it; or tell the end that somebody wrote before.
+
+        The pictures of a free run without a record are told at once: nothing was bought that a
+        record would have to keep, and if the job was ended meanwhile, the projection drops them.
+        """
         await failpoint("worker.before_outcome")
+        if self.grip.unrecorded and outcome.status is JobStatus.SUCCEEDED:
+            told = RunRecord(holder=self.bench.me, calls=self.grip.calls, outcome=outcome)
+            await self.bench.announce_end(self.job, told)
+            return
         held = await self.grip.tell(ended(outcome, self.grip.calls, holder=self.bench.me))
         await failpoint("worker.after_outcome")
         await self._tell_end(held, held.record.outcome or outcome)

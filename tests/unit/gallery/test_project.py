@@ -242,3 +242,28 @@ async def test_late_bytes_of_a_stopped_job_are_removed(status: JobStatus) -> Non
         await parts.project(ended(other, picture(other), calls=(call("b"),)))
         await parts.project(ended(job, calls=(call("a"),), **stop))
         assert [blob.key async for blob in parts.blobs.list("jobs/")] == [image_key(picture(other))]
+
+
+async def test_of_two_ends_the_first_saved_stays_and_the_other_leaves_no_bytes() -> None:
+    async with projecting() as parts:
+        job = accepted()
+        first, second = picture(job), picture(job).model_copy(update={"sha256": "f" * 64})
+        for image in (first, second):
+            await parts.blobs.put(image_key(image), b"x", content_type="image/png")
+        await parts.project(ended(job, first, calls=(call("a"),)))
+        await parts.project(ended(job, second, calls=(call("b"),)))
+        saved = await parts.job(job.id)
+        assert (saved.images, {attempt.id for attempt in saved.attempts}) == ((first,), {"a", "b"})
+        assert [blob.key async for blob in parts.blobs.list("jobs/")] == [image_key(first)]
+
+
+async def test_pictures_of_a_job_that_was_canceled_meanwhile_are_dropped() -> None:
+    async with projecting() as parts:
+        job = accepted()
+        await parts.blobs.put(image_key(picture(job)), b"x", content_type="image/png")
+        await parts.project(ended(job, status=JobStatus.CANCELED, at=at(4)))
+        await parts.project(ended(job, picture(job), calls=(call("a"),)))
+        saved = await parts.job(job.id)
+        assert (saved.status, saved.images, len(saved.attempts)) == (JobStatus.CANCELED, (), 1)
+        assert not [blob async for blob in parts.blobs.list("jobs/")]
+        assert await parts.images.get(picture(job).id, owner=OWNER) is None
