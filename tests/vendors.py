@@ -90,7 +90,9 @@ async def fal(key: str = fal_fake.KEY) -> AsyncIterator[Fal]:
     async with (
         asyncio.timeout(30),
         listening(FakeFal()) as fake,
-        FalProvider.open(key, book=catalogue(), url=fake.url, pace=QUICK) as provider,
+        FalProvider.open(
+            key, book=catalogue(), url=fake.url, platform=fake.url, pace=QUICK
+        ) as provider,
     ):
         yield provider, fake
 

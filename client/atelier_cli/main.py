@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from atelier_cli import browsing, drawing
+from atelier_cli import browsing, drawing, vendors
 from atelier_cli.app import command, make
 from atelier_cli.failures import Exit, InputError, problem_of, sentence
 from atelier_cli.options import Common, flattened
@@ -40,6 +40,7 @@ def build() -> typer.Typer:
     command(app, "up")(up)
     drawing.register(app)
     browsing.register(app)
+    vendors.register(app)
     command(app, "version")(show)
     return app
 

@@ -13,6 +13,7 @@ from atelier_client import Image, Job
 from atelier_client.values import ImageData, Money, Warned
 
 _LEAST = 8  # columns of a prompt: all fits into 80 beside the longest status
+_SENTENCE = 16  # columns of a text that goes on below
 
 _STYLES = {
     "succeeded": "green",
@@ -128,8 +129,11 @@ def cell(value: object) -> Text:
     return Text(printable(value))
 
 
-def table(*names: str, rows: Iterable[Sequence[str | Text]]) -> Table:
-    """Columns that never wrap; only the last one is cut, the ids never. `>`: to the right."""
+def table(*names: str, rows: Iterable[Sequence[str | Text]], wraps: bool = False) -> Table:
+    """Columns that never wrap; only the last one is cut, the ids never. `>`: to the right.
+
+    `wraps`: what does not fit into the last column goes on below, for sentences.
+    """
     cells = [[Text(c) if isinstance(c, str) else c for c in row] for row in rows]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for index, name in enumerate(names):
@@ -139,10 +143,13 @@ def table(*names: str, rows: Iterable[Sequence[str | Text]]) -> Table:
             title,
             justify="right" if name.startswith(">") else "left",
             no_wrap=not last,  # Rich narrows only what may wrap
-            min_width=min(widest, _LEAST) if last else max(len(title), widest),
+            min_width=min(widest, _SENTENCE if wraps else _LEAST)
+            if last
+            else max(len(title), widest),
         )
     for row in cells:
-        row[-1].no_wrap, row[-1].overflow = True, "ellipsis"
+        if not wraps:
+            row[-1].no_wrap, row[-1].overflow = True, "ellipsis"
         table.add_row(*row)
     return table
 

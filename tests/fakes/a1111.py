@@ -14,10 +14,10 @@ CHECKPOINTS = {"sd_xl_base_1.0", "sub/dreamshaper"}
 
 
 class FakeA1111(FakeVendor):
-    """Steps: `draw`, `task`, `progress`, `interrupt`.
+    """Steps: `draw`, `task`, `progress`, `interrupt`, `models`.
 
     `gate` is set when drawing may go on; `begun` when it has. `tasks` is whether it knows calls by
-    their ids; `sheet` whether a sheet of all pictures comes first.
+    their ids; `sheet` whether a sheet of all pictures comes first. `checkpoints` is what it has.
     """
 
     def __init__(self) -> None:
@@ -27,6 +27,7 @@ class FakeA1111(FakeVendor):
         self.begun = asyncio.Event()
         self.tasks = True
         self.sheet = False
+        self.checkpoints = set(CHECKPOINTS)
         self.bodies: list[dict[str, Any]] = []
         self.current = ""
         self.interrupted = asyncio.Event()
@@ -38,7 +39,16 @@ class FakeA1111(FakeVendor):
             web.get("/sdapi/v1/progress", self._progress, name="progress"),
             web.post("/sdapi/v1/interrupt", self._interrupt, name="interrupt"),
             web.post("/internal/progress", self._task, name="task"),
+            web.get("/sdapi/v1/sd-models", self._models, name="models"),
         ]
+
+    async def _models(self, _: web.Request) -> web.Response:
+        return web.json_response(
+            [
+                {"title": f"{n}.safetensors [31e35c80fc]", "model_name": n, "filename": f"/m/{n}"}
+                for n in sorted(self.checkpoints)
+            ]
+        )
 
     async def _draw(self, request: web.Request) -> web.Response:
         known = {"prompt", "negative_prompt", "seed", "steps", "cfg_scale", "width", "height"}

@@ -25,7 +25,7 @@ MODELS = {
 
 
 class FakeFal(FakeVendor):
-    """Steps: `submit`, `status`, `result`, `cancel`, `file`.
+    """Steps: `submit`, `status`, `result`, `cancel`, `pricing`, `file`.
 
     A call is over after `turns` looks at it. `error` is what its last status says, `black` which
     pictures are blocked. `holding` keeps calls in the state they are in; `elsewhere` is the origin
@@ -48,8 +48,20 @@ class FakeFal(FakeVendor):
             web.get(f"{call}/status", self._status, name="status"),
             web.put(f"{call}/cancel", self._cancel, name="cancel"),
             web.get(call, self._result, name="result"),
+            web.get("/v1/models/pricing", self._pricing, name="pricing"),
             web.post("/{model:.+}", self._submit, name="submit"),
         ]
+
+    async def _pricing(self, request: web.Request) -> web.Response:
+        self._authorize(request)
+        asked = request.query.getall("endpoint_id", [])
+        if not asked or set(request.query) - {"endpoint_id"}:
+            raise RefusalError(400, {"error": {"type": "validation_error", "message": "wrong"}})
+        if not set(asked) <= set(MODELS):
+            raise RefusalError(404, {"error": {"type": "not_found", "message": "no such endpoint"}})
+        price = {"unit_price": 0.025, "unit": "megapixels", "currency": "USD"}
+        prices = [{"endpoint_id": name} | price for name in asked]
+        return web.json_response({"prices": prices, "next_cursor": None, "has_more": False})
 
     async def _submit(self, request: web.Request) -> web.Response:
         self._authorize(request)

@@ -38,20 +38,32 @@ def trouble(status: int, name: str, message: str = "", **details: Any) -> Troubl
 
 
 class FakeGemini(FakeVendor):
-    """Step: `generate`. `answer` replaces fields of what it answers."""
+    """Steps: `generate`, `models`. `answer` replaces fields of what it answers, `offered` is what
+    its project may use.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.bodies: list[dict[str, Any]] = []
         self.answer: dict[str, Any] = {}
+        self.offered = {*MODELS, "gemini-embedding-001"}
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post("/v1beta/models/{call}", self._generate, name="generate")]
+        return [
+            web.post("/v1beta/models/{call}", self._generate, name="generate"),
+            web.get("/v1beta/models", self._models, name="models"),
+        ]
+
+    async def _models(self, request: web.Request) -> web.Response:
+        _authorize(request, known={"pageSize", "pageToken"})
+        size = int(request.query.get("pageSize", 50))
+        if not 1 <= size <= 1000:
+            raise error(400, "INVALID_ARGUMENT", "pageSize")
+        found = [{"name": f"models/{n}", "displayName": n} for n in sorted(self.offered)]
+        return web.json_response({"models": found[:size]})
 
     async def _generate(self, request: web.Request) -> web.Response:
-        if request.query or request.headers.get("x-goog-api-key") != KEY:
-            info = {"reason": "API_KEY_INVALID", "domain": "googleapis.com"}
-            raise error(400, "INVALID_ARGUMENT", f"Not valid: {KEY}", ErrorInfo=info)
+        _authorize(request, known=set())
         model, _, method = request.match_info["call"].partition(":")
         if model not in MODELS or method != "generateContent":
             raise error(404, "NOT_FOUND", f"models/{model} is not found")
@@ -64,6 +76,12 @@ class FakeGemini(FakeVendor):
         seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])
         data = picture(width=size[0], height=size[1], seed=seed, size=30_000)
         return web.json_response(answered(data, words=len(text)) | self.answer)
+
+
+def _authorize(request: web.Request, *, known: set[str]) -> None:
+    if set(request.query) - known or request.headers.get("x-goog-api-key") != KEY:
+        info = {"reason": "API_KEY_INVALID", "domain": "googleapis.com"}
+        raise error(400, "INVALID_ARGUMENT", f"Not valid: {KEY}", ErrorInfo=info)
 
 
 def answered(data: bytes, *, words: int) -> dict[str, Any]:

@@ -12,9 +12,9 @@ TOKEN = "hf_right"
 
 
 class FakeHuggingFace(FakeVendor):
-    """Steps: `lookup`, and the partners `hf-inference`, `fal-ai`, `together`, `nscale`; `file`.
+    """Steps: `lookup`, `whoami`, and the partners `hf-inference`, `fal-ai`, `together`, `nscale`; `file`.
 
-    `mapping` is what the hub says of every model.
+    `mapping` is what the hub says of every model, `token` what it says of the token.
     """
 
     def __init__(self) -> None:
@@ -22,6 +22,7 @@ class FakeHuggingFace(FakeVendor):
         self.mapping: dict[str, Any] = {"hf-inference": offer("own/model")}
         self.bodies: list[dict[str, Any]] = []
         self.black = False
+        self.token: dict[str, Any] = {"displayName": "x", "role": "read"}
 
     def serve(self, partner: str, name: str = "their/name") -> None:
         """From now on only `partner` serves the models."""
@@ -30,6 +31,7 @@ class FakeHuggingFace(FakeVendor):
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/api/models/{owner}/{name}", self._lookup, name="lookup"),
+            web.get("/api/whoami-v2", self._whoami, name="whoami"),
             web.post("/hf-inference/models/{name:.+}", self._own, name="hf-inference"),
             web.post("/fal-ai/{name:.+}", self._fal, name="fal-ai"),
             web.post("/together/v1/images/generations", self._together, name="together"),
@@ -41,6 +43,11 @@ class FakeHuggingFace(FakeVendor):
         if request.query.getall("expand[]", []) != ["inferenceProviderMapping"]:
             raise RefusalError(400, {"error": "expand"})
         return web.json_response({"id": "x", "inferenceProviderMapping": self.mapping})
+
+    async def _whoami(self, request: web.Request) -> web.Response:
+        self._authorize(request)
+        auth = {"type": "access_token", "accessToken": self.token}
+        return web.json_response({"type": "user", "name": "acme", "auth": auth})
 
     async def _legacy(self, _: web.Request) -> web.Response:
         raise RefusalError(410, {"error": "no longer supported"})
@@ -77,9 +84,13 @@ class FakeHuggingFace(FakeVendor):
         width, height = body["size"].split("x")
         return self._packed(int(width), int(height), 0)
 
-    async def _accepted(self, request: web.Request, known: set[str]) -> dict[str, Any]:
+    @staticmethod
+    def _authorize(request: web.Request) -> None:
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
             raise RefusalError(401, {"error": "Invalid username or password."})
+
+    async def _accepted(self, request: web.Request, known: set[str]) -> dict[str, Any]:
+        self._authorize(request)
         name = request.match_info.get("name")
         body = await body_of(request, known=known)
         if (name or body["model"]) not in {o["providerId"] for o in self.mapping.values()}:

@@ -46,8 +46,15 @@ def drawn(body: dict[str, Any], position: int) -> bytes:
     return picture(width=width, height=height, seed=seed, size=30_000)
 
 
+def models(names: set[str]) -> web.Response:
+    found = [{"id": n, "object": "model", "created": 1, "owned_by": "x"} for n in sorted(names)]
+    return web.json_response({"object": "list", "data": found})
+
+
 class FakeOpenAI(FakeVendor):
-    """Step: `generate`. `entries` changes what is answered for each picture."""
+    """Steps: `generate`, `models`. `entries` changes what is answered for each picture, `offered`
+    is what its account may use; `restricted` is the status for a key that may not list models.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,9 +62,23 @@ class FakeOpenAI(FakeVendor):
         self.headers: list[Any] = []
         self.entries: list[dict[str, Any]] | None = None
         self.usage = True
+        self.offered = {*FAMILY, "gpt-6", "tts-1"}
+        self.restricted: int | None = None
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post("/v1/images/generations", self._generate, name="generate")]
+        return [
+            web.post("/v1/images/generations", self._generate, name="generate"),
+            web.get("/v1/models", self._models, name="models"),
+        ]
+
+    async def _models(self, request: web.Request) -> web.Response:
+        if request.headers.get("authorization") != f"Bearer {KEY}":
+            raise error(401, "invalid_api_key")
+        if request.query:
+            raise error(400, "unknown_parameter")
+        if self.restricted:
+            raise error(self.restricted, None, message="Missing scopes: api.model.read. Check")
+        return models(self.offered)
 
     async def _generate(self, request: web.Request) -> web.Response:
         if request.headers.get("authorization") != f"Bearer {KEY}":
@@ -135,7 +156,7 @@ def any_size(size: str) -> bool:
 
 
 class FakeCompatible(FakeVendor):
-    """Step: `generate`. `addresses` makes it answer with addresses, `picky` refuse
+    """Steps: `generate`, `models`. `addresses` makes it answer with addresses, `picky` refuse
     `response_format`, `needs_key` ask for one.
     """
 
@@ -149,11 +170,21 @@ class FakeCompatible(FakeVendor):
         self.entries: list[dict[str, Any]] | None = None
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post("/v1/images/generations", self._generate, name="generate")]
+        return [
+            web.post("/v1/images/generations", self._generate, name="generate"),
+            web.get("/v1/models", self._models, name="models"),
+        ]
 
-    async def _generate(self, request: web.Request) -> web.Response:
+    async def _models(self, request: web.Request) -> web.Response:
+        self._authorize(request)
+        return models({"sdxl", "flux"})
+
+    def _authorize(self, request: web.Request) -> None:
         if self.needs_key and request.headers.get("authorization") != f"Bearer {KEY}":
             raise RefusalError(401, {"error": {"message": "no key", "code": 401, "type": ""}})
+
+    async def _generate(self, request: web.Request) -> web.Response:
+        self._authorize(request)
         body = await read(request)
         if self.picky and "response_format" in body:
             message = "Unknown parameter: 'response_format'."

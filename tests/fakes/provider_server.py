@@ -4,6 +4,7 @@
 
 POST /generate          the call and its answer in one
 POST /queue             202 with an id; GET /queue/{id}, GET /queue/{id}/result, DELETE /queue/{id}
+GET  /account           costs nothing
 GET  /ledger            every call, in order: {call_id, job_id, indexes, mode, paid, amount}
 POST /faults            a list of faults, one for each of the next calls ("" for none)
 
@@ -76,6 +77,7 @@ class Vendor:
                 web.get("/queue/{id}", self._state),
                 web.get("/queue/{id}/result", self._result),
                 web.delete("/queue/{id}", self._cancel),
+                web.get("/account", self._account),
                 web.get("/ledger", self._ledger),
                 web.post("/faults", self._script),
             ]
@@ -145,6 +147,9 @@ class Vendor:
         if queued.canceled:
             queued.call["amount"] = str(CANCELED if queued.call["paid"] else 0)
         return web.json_response({"cost": queued.call["amount"]})
+
+    async def _account(self, _: web.Request) -> web.Response:
+        return web.json_response({"account": "acme"})
 
     async def _ledger(self, _: web.Request) -> web.Response:
         return web.json_response(self.calls)

@@ -62,7 +62,7 @@ MODELS = {
 
 
 class FakeReplicate(FakeVendor):
-    """Steps: `model`, `create`, `get`, `cancel`, `file`.
+    """Steps: `model`, `create`, `get`, `cancel`, `account`, `file`.
 
     A call is over after `turns` looks at it. `ends` is what the next one ends with instead of its
     pictures: fields of a prediction. `holding` keeps calls from ending.
@@ -82,7 +82,14 @@ class FakeReplicate(FakeVendor):
             web.post("/v1/predictions", self._create, name="create"),
             web.get("/v1/predictions/{id}", self._get, name="get"),
             web.post("/v1/predictions/{id}/cancel", self._cancel, name="cancel"),
+            web.get("/v1/account", self._account, name="account"),
         ]
+
+    async def _account(self, request: web.Request) -> web.Response:
+        self._authorize(request)
+        return web.json_response(
+            {"type": "user", "username": "acme", "name": "A", "github_url": ""}
+        )
 
     async def _model(self, request: web.Request) -> web.Response:
         self._authorize(request)

@@ -50,24 +50,40 @@ def bad(field: str, why: str = "is wrong") -> RefusalError:
 
 
 class FakeStability(FakeVendor):
-    """Step: `generate`. `finish` is the finish reason it answers, None for no such header."""
+    """Steps: `generate`, `balance`. `finish` is the finish reason it answers, None for no such
+    header; `credits` is what the account has left.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[tuple[str, dict[str, str]]] = []
         self.finish: str | None = "SUCCESS"
         self.data: bytes | None = None
+        self.credits = 1234.5
 
     def routes(self) -> list[web.RouteDef]:
         path = "/v2beta/stable-image/generate/{service}"
-        return [web.post(path, self._generate, name="generate")]
+        return [
+            web.post(path, self._generate, name="generate"),
+            web.get("/v1/user/balance", self._balance, name="balance"),
+        ]
+
+    async def _balance(self, request: web.Request) -> web.Response:
+        self._authorize(request)
+        if request.headers.get("accept", "*/*") not in {"*/*", "application/json"}:
+            raise bad("accept", "must be application/json")
+        return web.json_response({"credits": self.credits})
+
+    @staticmethod
+    def _authorize(request: web.Request) -> None:
+        if request.headers.get("authorization") != f"Bearer {KEY}":
+            raise error(401, "unauthorized", f"authorization: {KEY} is missing")
 
     async def _generate(self, request: web.Request) -> web.Response:
         service = request.match_info["service"]
         if service not in FIELDS:
             raise error(404, "not_found")
-        if request.headers.get("authorization") != f"Bearer {KEY}":
-            raise error(401, "unauthorized", "authorization: is wrong")
+        self._authorize(request)
         if request.headers.get("accept") != "image/*":
             raise bad("accept", "must be one of image/*, application/json")
         if request.content_type != "multipart/form-data":

@@ -26,8 +26,13 @@ class EmbeddedSettings(ProviderSettings):
             SettingsError: one sentence that names the variable.
         """
         given = {f"ATELIER_{k.upper()}": str(v) for k, v in flags.items() if v is not None}
-        file = {k: v for k, v in dotenv_values(".env").items() if v is not None}
-        environment = {**file, **os.environ}
+        environment = surroundings()
         for name in given:
             environment.pop(f"{name}_FILE", None)
         return cls.load({**environment, **given})
+
+
+def surroundings() -> dict[str, str]:
+    """The environment, and below it what `.env` here adds."""
+    file = {k: v for k, v in dotenv_values(".env").items() if v is not None}
+    return {**file, **os.environ}

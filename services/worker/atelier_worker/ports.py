@@ -55,6 +55,10 @@ class ProviderError(AtelierError):
         self.cost = cost
 
 
+class NotCheckableError(AtelierError):
+    """Whether calls would be taken cannot be found out for nothing; the message is a sentence."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """One call: the pictures `indexes` of a job, `seeds` in step with them.
@@ -158,6 +162,17 @@ class ImageProvider(Protocol):
 
         Raises:
             ProviderError: the vendor was not reached or refused.
+        """
+
+    async def check(self) -> str:
+        """Find out whether calls would be taken, without making one and without paying.
+
+        Returns a sentence for people about what was found. Like every sentence of a provider it
+        holds no secret, and no word that the vendor sent.
+
+        Raises:
+            ProviderError: they would not be, and why.
+            NotCheckableError: the vendor does not tell for nothing.
         """
 
 

@@ -42,6 +42,9 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("images", "download"),
         ("images", "delete"),
         ("images", "restore"),
+        ("providers",),
+        ("providers", "list"),
+        ("providers", "check"),
     }
 
 
@@ -53,7 +56,7 @@ def test_every_command_has_help(
     assert run([*path, flag]) == 0
     shown = capsys.readouterr().out
     assert "Usage: atelier" in shown
-    if path not in ((), ("jobs",), ("images",)):
+    if path not in ((), ("jobs",), ("images",), ("providers",)):
         assert "--json" in shown
         assert "--url" in shown
 

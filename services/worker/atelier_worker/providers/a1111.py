@@ -10,13 +10,14 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, Self
 
 import httpx
+from pydantic import RootModel
 
 from atelier_core.contracts.catalogue import Catalogue
 from atelier_core.domain.values import Money
 from atelier_worker.ports import Answer, Caller, Fault, Order, Picture, ProviderError
 from atelier_worker.providers.a1111_wire import body_of, read_pictures, refused, task_of
 from atelier_worker.providers.checks import checked_url
-from atelier_worker.providers.fitting import model_of
+from atelier_worker.providers.fitting import model_of, models
 from atelier_worker.providers.http import (
     IN_THREAD,
     open_client,
@@ -39,6 +40,14 @@ class _Task(Wire):
 
     active: bool = False
     progress: float | None = None
+
+
+class _Checkpoint(Wire):
+    title: str
+
+
+class _Checkpoints(RootModel[tuple[_Checkpoint, ...]]):
+    """The models it has."""
 
 
 class _Server(Wire):
@@ -82,6 +91,12 @@ class A1111Provider(Unqueued):
             raise
         finally:
             self._calls -= 1
+
+    async def check(self) -> str:
+        found = len((await self._talk.ask(_Checkpoints, "GET", "/sdapi/v1/sd-models")).root)
+        if not found:
+            raise ProviderError(Fault.MODEL_UNAVAILABLE, "The web UI has no model.")
+        return f"The web UI answers, and has {models(found)}."
 
     async def _draw(self, order: Order, body: dict[str, Any], caller: Caller) -> Answer:
         with transport_errors():

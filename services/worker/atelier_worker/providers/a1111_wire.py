@@ -80,7 +80,8 @@ def refused(response: httpx.Response, raw: bytes) -> ProviderError:
     error = status_error(response, f"The web UI answered {status}.", request_id=None)
     if status == httpx.codes.NOT_FOUND:
         error.detail = "The web UI has no such thing: was it started with --api?"
-    if status == httpx.codes.INTERNAL_SERVER_ERROR:  # the same again would end the same way
+    if status == httpx.codes.INTERNAL_SERVER_ERROR and response.request.method == "POST":
+        # The same again would end the same way.
         error.fault = Fault.BAD_RESPONSE
         if _MEMORY.search(raw):
             error.detail = "The web UI ran out of memory."

@@ -40,12 +40,13 @@ from atelier_worker.providers.comfyui_wire import (
     refused,
 )
 from atelier_worker.providers.fetch import BYTES_A_PIXEL, MAX_BYTES
-from atelier_worker.providers.fitting import model_of, vendors_name
+from atelier_worker.providers.fitting import model_of, models, vendors_name
 from atelier_worker.providers.http import open_client
 from atelier_worker.providers.patience import USUAL, Pace, beside
 from atelier_worker.providers.talk import Talk
 
 NAME: Final = "comfyui"
+CHECKPOINTS: Final = "/models/checkpoints"
 NOTHING: Final = Money.exactly("0")
 LOOKS_IN_VAIN: Final = 3  # in a row, in queue and history: between the two it is in neither
 
@@ -86,7 +87,7 @@ class ComfyUIProvider:
 
     async def generate(self, order: Order, caller: Caller) -> Answer:
         wanted = vendors_name(model_of(self._book, order))
-        names = (await self._talk.learn(Names, "/models/checkpoints")).root
+        names = (await self._talk.learn(Names, CHECKPOINTS)).root
         checkpoint = next((n for n in names if wanted in (DEFAULT, n)), None)
         if checkpoint is None:
             detail = "ComfyUI has no such checkpoint."
@@ -122,6 +123,12 @@ class ComfyUIProvider:
                 raise
             await self._cancel_as_before(call)
         return NOTHING
+
+    async def check(self) -> str:
+        found = len((await self._talk.ask(Names, "GET", CHECKPOINTS)).root)
+        if not found:
+            raise ProviderError(Fault.MODEL_UNAVAILABLE, "ComfyUI has no checkpoint.")
+        return f"ComfyUI answers, and has {models(found)}."
 
     async def _cancel_as_before(self, call: str) -> None:
         """For servers that cannot cancel by id: interrupting stops whatever they draw just then."""

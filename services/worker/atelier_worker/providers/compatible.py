@@ -16,9 +16,9 @@ from atelier_worker.ports import Answer, Caller, Order
 from atelier_worker.providers.checks import checked_key, checked_url
 from atelier_worker.providers.costs import listed
 from atelier_worker.providers.fetch import Fetcher
-from atelier_worker.providers.fitting import model_of, vendors_name
+from atelier_worker.providers.fitting import model_of, models, vendors_name
 from atelier_worker.providers.http import open_client
-from atelier_worker.providers.images_api import ask, inline, read_answer
+from atelier_worker.providers.images_api import ask, inline, model_names, read_answer
 from atelier_worker.providers.images_errors import RefusedError, request_id
 from atelier_worker.providers.unqueued import Unqueued
 
@@ -90,6 +90,9 @@ class CompatibleProvider(Unqueued):
             http_status=response.status_code,
             prompt_as_sent=result.revised_prompt,
         )
+
+    async def check(self) -> str:
+        return f"The server answers, and lists {models(len(await model_names(self._client)))}."
 
     async def _ask(
         self, order: Order, model: str | None, caller: Caller

@@ -72,6 +72,14 @@ class DemoProvider(Unqueued):
             caller.progress(index, 1.0)
         return Answer(pictures=tuple(pictures), cost=Money.exactly("0"))
 
+    async def check(self) -> str:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._executor, os.getpid)
+        except BrokenProcessPool as exc:
+            raise ProviderError(Fault.OVERLOADED, "The painter's process does not start.") from exc
+        return "Built in, without key or network; the painter's process starts."
+
 
 def _live_with_parent() -> None:
     """Signals to the group are the parent's to handle; one that was killed takes this along."""

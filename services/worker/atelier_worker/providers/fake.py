@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from atelier_core.domain.values import Money
-from atelier_worker.ports import Answer, Caller, Fault, Missing, Order, Picture, ProviderError
+from atelier_worker.ports import (
+    Answer,
+    Caller,
+    Fault,
+    Missing,
+    NotCheckableError,
+    Order,
+    Picture,
+    ProviderError,
+)
 from atelier_worker.providers.pictures import picture
 
 PRICE: Final = "0.04"
@@ -63,6 +72,9 @@ class FakeProvider:
     async def cancel(self, provider_job_id: str) -> Money:
         self.canceled.append(provider_job_id)
         return Money.exactly("0.01")
+
+    async def check(self) -> str:
+        raise NotCheckableError("The fake in this process has nobody behind it to ask.")
 
     async def _answer(self, order: Order, step: Step, caller: Caller) -> Answer:
         self.asked.set()

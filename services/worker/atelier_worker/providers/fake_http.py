@@ -23,6 +23,7 @@ from atelier_worker.providers.http import (
     status_error,
     transport_errors,
 )
+from atelier_worker.providers.talk import Talk
 
 POLL: Final = 0.25  # seconds
 QUEUE: Final = "[[queue]]"
@@ -49,6 +50,10 @@ class _State(_Wire):
     id: str
     status: str
     progress: float = 0.0
+
+
+class _Account(_Wire):
+    account: str
 
 
 class FakeHttpProvider:
@@ -95,6 +100,10 @@ class FakeHttpProvider:
             response = await self._client.delete(f"/queue/{provider_job_id}")
         _check(response)
         return Money.exactly(str(response.json()["cost"]))
+
+    async def check(self) -> str:
+        await Talk(self._client, _refused).ask(_Account, "GET", "/account")
+        return "The fake answers."
 
     async def _fetch(self, method: str, path: str, caller: Caller, *, body: Any = None) -> Answer:
         with transport_errors():
@@ -150,18 +159,20 @@ def _answer(raw: bytes, status: int) -> Answer:
 def _check(response: httpx.Response) -> None:
     if response.is_success:
         return
-    request_id = response.headers.get("x-request-id")
     if response.headers.get("x-fake-error") == "moderated":
         raise ProviderError(
             Fault.MODERATED,
             "The provider blocked the prompt.",
             http_status=response.status_code,
-            provider_request_id=request_id,
+            provider_request_id=response.headers.get("x-request-id"),
             cost=Money.exactly("0"),
         )
-    raise status_error(
-        response, f"The provider answered {response.status_code}.", request_id=request_id
-    )
+    raise _refused(response)
+
+
+def _refused(response: httpx.Response, _: bytes = b"") -> ProviderError:
+    detail = f"The provider answered {response.status_code}."
+    return status_error(response, detail, request_id=response.headers.get("x-request-id"))
 
 
 def _parse(kind: type[_State], response: httpx.Response) -> _State:

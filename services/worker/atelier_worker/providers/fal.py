@@ -8,16 +8,25 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
 from atelier_core.contracts.catalogue import Catalogue
 from atelier_core.domain.values import Money
-from atelier_worker.ports import Answer, Caller, Fault, Missing, Order, ProviderError
+from atelier_worker.ports import (
+    Answer,
+    Caller,
+    Fault,
+    Missing,
+    NotCheckableError,
+    Order,
+    ProviderError,
+)
 from atelier_worker.providers.checks import checked_key, checked_url
 from atelier_worker.providers.fal_wire import (
     Canceled,
+    Prices,
     Result,
     Status,
     Submitted,
@@ -33,6 +42,7 @@ from atelier_worker.providers.talk import Talk
 
 NAME: Final = "fal"
 URL: Final = "https://queue.fal.run"
+PLATFORM: Final = "https://api.fal.ai"
 
 _CALL: Final = re.compile(r"^/[\w.-]{1,100}/[\w.-]{1,100}/requests/[\w-]{1,100}$", re.ASCII)
 
@@ -45,8 +55,15 @@ class FalProvider:
     concurrency = 10
 
     def __init__(
-        self, client: httpx.AsyncClient, fetcher: Fetcher, book: Catalogue, *, pace: Pace
+        self,
+        client: httpx.AsyncClient,
+        fetcher: Fetcher,
+        book: Catalogue,
+        *,
+        platform: str,
+        pace: Pace,
     ) -> None:
+        self._platform = platform
         self._origin = urlsplit(str(client.base_url))
         self._talk = Talk(client, refused)
         self._fetcher, self._book, self._pace = fetcher, book, pace
@@ -54,9 +71,15 @@ class FalProvider:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, key: str, *, book: Catalogue, url: str = URL, pace: Pace = USUAL
+        cls,
+        key: str,
+        *,
+        book: Catalogue,
+        url: str = URL,
+        platform: str = PLATFORM,
+        pace: Pace = USUAL,
     ) -> AsyncIterator[Self]:
-        """A client of the queue at `url`.
+        """A client of the queue at `url`, whose keys `platform` knows, too.
 
         Raises:
             SettingsError: the key cannot be one.
@@ -67,7 +90,7 @@ class FalProvider:
             open_client(url, connections=cls.concurrency, headers=headers) as client,
             Fetcher.open(trusted=[url], pauses=pace.pauses) as fetcher,
         ):
-            yield cls(client, fetcher, book, pace=pace)
+            yield cls(client, fetcher, book, platform=platform, pace=pace)
 
     async def generate(self, order: Order, caller: Caller) -> Answer:
         model = model_of(self._book, order)
@@ -124,6 +147,19 @@ class FalProvider:
             raise
         # One that was taken out of the queue was not begun; of others the bill is not said.
         return Money.exactly("0") if said.status == "OK" else Money.unknown()
+
+    async def check(self) -> str:
+        """By asking for a price, for which the key is wanted and nothing is charged."""
+        endpoint = vendors_name(self._book.of([NAME])[0])
+        path = f"{self._platform}/v1/models/pricing?endpoint_id={quote(endpoint, safe='')}"
+        try:
+            await self._talk.ask(Prices, "GET", path)
+        except ProviderError as exc:
+            if exc.fault is Fault.AUTH and exc.http_status == httpx.codes.FORBIDDEN:
+                detail = "The key is known, but may not ask for prices: more is not said."
+                raise NotCheckableError(detail) from exc
+            raise
+        return "The key works. How much its account may spend is not said."
 
     async def _follow(self, order: Order, call: str, caller: Caller) -> bool:
         """Wait until a call is over, and tell whether the vendor says that it failed."""

@@ -59,6 +59,14 @@ class _Problems(Wire):
     detail: tuple[_Problem, ...] | str = ""
 
 
+class Price(Wire):
+    endpoint_id: str
+
+
+class Prices(Wire):
+    prices: tuple[Price, ...]
+
+
 def input_of(order: Order, model: Model) -> dict[str, Any]:
     """What to send for `order`: what the model does not know is left out."""
     can = model.capabilities

@@ -1,6 +1,6 @@
 """What was ordered, in the terms of a model that knows only some sizes and words."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from math import log
 
 from atelier_core.contracts.catalogue import Catalogue, Model
@@ -22,6 +22,25 @@ def model_of(book: Catalogue, order: Order) -> Model:
 def vendors_name(model: Model) -> str:
     """What the vendor calls the model: the id without our provider before it."""
     return model.id.partition("/")[2]
+
+
+def open_models(book: Catalogue, provider: str, listed: Collection[str]) -> str:
+    """Which of the models of `provider` a key may use, as a sentence; `listed` is by its names.
+
+    Raises:
+        ProviderError: none.
+    """
+    known = [vendors_name(model) for model in book.of([provider])]
+    usable = sum(name in listed for name in known)
+    if not usable:
+        detail = "The key works, but none of the models known here is open to it."
+        raise ProviderError(Fault.MODEL_UNAVAILABLE, detail)
+    return f"The key works, and {usable} of the {len(known)} models known here are open to it."
+
+
+def models(number: int) -> str:
+    """`1 model`, `2 models`."""
+    return f"{number} model{'' if number == 1 else 's'}"
 
 
 def nearest_ratio(order: Order, ratios: Iterable[str]) -> str:

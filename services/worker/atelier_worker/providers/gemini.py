@@ -17,8 +17,13 @@ from atelier_core.domain.values import Money
 from atelier_worker.ports import Answer, Caller, Fault, Order, Picture, ProviderError
 from atelier_worker.providers.checks import checked_key
 from atelier_worker.providers.costs import listed, metered
-from atelier_worker.providers.fitting import model_of, nearest_ratio, vendors_name
-from atelier_worker.providers.gemini_wire import BLOCKED, Result, Usage, refused, word
+from atelier_worker.providers.fitting import (
+    model_of,
+    nearest_ratio,
+    open_models,
+    vendors_name,
+)
+from atelier_worker.providers.gemini_wire import BLOCKED, Listed, Result, Usage, refused, word
 from atelier_worker.providers.http import (
     IN_THREAD,
     open_client,
@@ -26,6 +31,7 @@ from atelier_worker.providers.http import (
     read_refusal,
     transport_errors,
 )
+from atelier_worker.providers.talk import Talk
 from atelier_worker.providers.unqueued import Unqueued
 
 URL: Final = "https://generativelanguage.googleapis.com"
@@ -67,6 +73,12 @@ class GeminiProvider(Unqueued):
         if len(raw) > IN_THREAD:
             return await asyncio.to_thread(_answer, order, model, response, raw)
         return _answer(order, model, response, raw)
+
+    async def check(self) -> str:
+        # 1,000 is the most of a page, and more than there are.
+        found = await Talk(self._client, refused).ask(Listed, "GET", "/v1beta/models?pageSize=1000")
+        names = {model.name.removeprefix("models/") for model in found.models}
+        return open_models(self._book, self.name, names)
 
 
 def body_of(order: Order, model: Model) -> dict[str, Any]:

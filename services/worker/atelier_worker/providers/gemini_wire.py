@@ -103,6 +103,16 @@ class Result(_Wire):
     error: Error | None = None
 
 
+class Named(_Wire):
+    name: str
+
+
+class Listed(_Wire):
+    """The models that a key may use."""
+
+    models: tuple[Named, ...]
+
+
 def refused(response: httpx.Response, raw: bytes) -> ProviderError:
     """What an error says, by its reason if that is known, else by its status."""
     try:

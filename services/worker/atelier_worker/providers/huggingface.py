@@ -42,7 +42,40 @@ NAME: Final = "huggingface"
 ROUTER: Final = "https://router.huggingface.co"
 HUB: Final = "https://huggingface.co"
 SHORT: Final = 16 * 1024  # bytes of an answer that is an address and no picture
+CALLS: Final = "inference.serverless.write"  # the permission to call Inference Providers
 FRESH: Final = 600.0  # seconds that who serves a model is taken as true
+
+
+class _Scope(Wire):
+    permissions: tuple[str, ...] = ()
+
+
+class _Rights(Wire):
+    """What a fine-grained token may do, at all and with single things."""
+
+    everywhere: tuple[str, ...] = Field((), alias="global")
+    scoped: tuple[_Scope, ...] = ()
+
+
+class _Token(Wire):
+    role: str
+    rights: _Rights | None = Field(None, alias="fineGrained")
+
+    @property
+    def draws(self) -> bool:
+        """Whether it may call partners; tokens that are not fine-grained may."""
+        rights = self.rights
+        if self.role != "fineGrained" or rights is None:
+            return True
+        return CALLS in {*rights.everywhere, *(p for s in rights.scoped for p in s.permissions)}
+
+
+class _Auth(Wire):
+    token: _Token | None = Field(None, alias="accessToken")
+
+
+class _Account(Wire):
+    auth: _Auth
 
 
 class _Offer(Wire):
@@ -134,6 +167,13 @@ class HuggingFaceProvider(Unqueued):
             provider_request_id=request_id(response),
             http_status=response.status_code,
         )
+
+    async def check(self) -> str:
+        account = await self._talk.ask(_Account, "GET", f"{self._hub}/api/whoami-v2")
+        if account.auth.token is not None and not account.auth.token.draws:
+            detail = "The token is good, but lacks the permission to call Inference Providers."
+            raise ProviderError(Fault.AUTH, detail)
+        return "The token works. How much its account may spend is not said."
 
     async def _route(self, name: str) -> _Route:
         route = self._routes.get(name)

@@ -9,7 +9,8 @@ from typing import Any, Final
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from atelier_worker.ports import Caller, Order, Picture
+from atelier_core.errors import AtelierError
+from atelier_worker.ports import Caller, NotCheckableError, Order, Picture
 from atelier_worker.providers.http import (
     IN_THREAD,
     read_body,
@@ -17,6 +18,7 @@ from atelier_worker.providers.http import (
     transport_errors,
 )
 from atelier_worker.providers.images_errors import Refusal, bad_answer, refused
+from atelier_worker.providers.talk import Talk
 
 PATH: Final = "/images/generations"
 
@@ -38,6 +40,14 @@ class Entry(_Wire):
 class Usage(_Wire):
     input_tokens: int = Field(0, ge=0)
     output_tokens: int = Field(0, ge=0)
+
+
+class _Named(_Wire):
+    id: str
+
+
+class _Models(_Wire):
+    data: tuple[_Named, ...]
 
 
 class Result(_Wire):
@@ -86,6 +96,25 @@ async def ask(
             if not response.is_success:
                 raise refused(response, await read_refusal(response))
             return response, await read_body(response, caller, short=short)
+
+
+async def model_names(client: httpx.AsyncClient) -> frozenset[str]:
+    """The names of the models that the server offers.
+
+    Raises:
+        ProviderError: it refuses, or is none of this kind.
+        NotCheckableError: the key is good, but not for this.
+    """
+    models = await Talk(client, _unlisted).ask(_Models, "GET", "/models")
+    return frozenset(model.id for model in models.data)
+
+
+def _unlisted(response: httpx.Response, raw: bytes) -> AtelierError:
+    # A key may be restricted to drawing; the status is 401 or 403.
+    if b"api.model.read" in raw:
+        detail = "The key is known, but may not list models: whether it may draw is not said."
+        return NotCheckableError(detail)
+    return refused(response, raw)
 
 
 async def read_answer(raw: bytes, response: httpx.Response) -> tuple[Result, tuple[Found, ...]]:

@@ -19,11 +19,12 @@ from atelier_worker.providers.fitting import (
     format_of,
     model_of,
     nearest_size,
+    open_models,
     quality_of,
     vendors_name,
 )
 from atelier_worker.providers.http import open_client
-from atelier_worker.providers.images_api import Usage, ask, inline, read_answer
+from atelier_worker.providers.images_api import Usage, ask, inline, model_names, read_answer
 from atelier_worker.providers.images_errors import request_id
 from atelier_worker.providers.unqueued import Unqueued
 
@@ -73,6 +74,9 @@ class OpenAIProvider(Unqueued):
             http_status=response.status_code,
             prompt_as_sent=result.revised_prompt,
         )
+
+    async def check(self) -> str:
+        return open_models(self._book, self.name, await model_names(self._client))
 
 
 def body_of(order: Order, model: Model) -> dict[str, Any]:

@@ -92,8 +92,10 @@ VENDORS: Final[Mapping[str, Vendor]] = {
 }
 
 
-def chosen(names: Sequence[str] | None, variables: Variables) -> tuple[str, ...]:
-    """The vendors to open: those named, else all that have what they need.
+def chosen(
+    names: Sequence[str] | None, variables: Variables, *, by: str = "ATELIER_PROVIDERS"
+) -> tuple[str, ...]:
+    """The vendors to open: those that `by` names, else all that have what they need.
 
     Raises:
         SettingsError: a name is unknown, or one named lacks what it needs.
@@ -107,10 +109,10 @@ def chosen(names: Sequence[str] | None, variables: Variables) -> tuple[str, ...]
     for name in names:
         if name not in VENDORS:
             known = ", ".join(VENDORS)
-            raise SettingsError(f"ATELIER_PROVIDERS names {name!r}; there are: {known}.")
+            raise SettingsError(f"{by} names {name!r}; there are: {known}.")
         needs = VENDORS[name].needs
         if needs and needs not in variables:
-            raise SettingsError(f"{needs} is missing: ATELIER_PROVIDERS names {name!r}.")
+            raise SettingsError(f"{by} names {name!r}, and {needs} is missing.")
     return tuple(dict.fromkeys(names))
 
 

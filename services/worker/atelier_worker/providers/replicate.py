@@ -40,6 +40,10 @@ class _Sent(Wire):
     seed: int | None = None
 
 
+class _Account(Wire):
+    username: str
+
+
 class _Prediction(Wire):
     id: str = Field(pattern=_ID.pattern)
     model: str | None = None
@@ -114,6 +118,10 @@ class ReplicateProvider:
         if prediction.status == "succeeded" and urls and found:
             return listed(found[0], len(urls))
         return Money.unknown()
+
+    async def check(self) -> str:
+        await self._talk.ask(_Account, "GET", "/account")
+        return "The key works. How much its account may spend is not said."
 
     async def _wait(
         self, order: Order, model: Model, prediction: _Prediction, caller: Caller

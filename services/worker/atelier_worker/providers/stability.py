@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Final, Self
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from atelier_core.contracts.catalogue import Catalogue, Model
 from atelier_core.domain.values import Money
@@ -24,6 +24,7 @@ from atelier_worker.providers.http import (
     status_error,
     transport_errors,
 )
+from atelier_worker.providers.talk import Talk
 from atelier_worker.providers.unqueued import Unqueued
 
 URL: Final = "https://api.stability.ai"
@@ -50,6 +51,12 @@ class _Refusal(BaseModel):
     errors: tuple[str, ...] = ()
 
 
+class _Balance(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    credits: float = Field(allow_inf_nan=False)
+
+
 class StabilityProvider(Unqueued):
     """An `ImageProvider`. `open` it. Only the first picture of an order is drawn."""
 
@@ -69,10 +76,7 @@ class StabilityProvider(Unqueued):
         Raises:
             SettingsError: the key cannot be used.
         """
-        headers = {
-            "authorization": f"Bearer {checked_key(key, name='STABILITY_API_KEY')}",
-            "accept": "image/*",
-        }
+        headers = {"authorization": f"Bearer {checked_key(key, name='STABILITY_API_KEY')}"}
         async with open_client(url, connections=cls.concurrency, headers=headers) as client:
             yield cls(client, book)
 
@@ -85,6 +89,7 @@ class StabilityProvider(Unqueued):
                 "POST",
                 f"{PATH}/{service}",
                 files={name: (None, value) for name, value in fields.items()},
+                headers={"accept": "image/*"},
             ) as response:
                 if not response.is_success:
                     raise _refused(response, await read_refusal(response))
@@ -98,6 +103,12 @@ class StabilityProvider(Unqueued):
             provider_request_id=response.headers.get("x-request-id"),
             http_status=response.status_code,
         )
+
+    async def check(self) -> str:
+        found = await Talk(self._client, _refused).ask(_Balance, "GET", "/v1/user/balance")
+        if found.credits <= 0:
+            raise ProviderError(Fault.BILLING, "The key works, but its account has no credits.")
+        return f"The key works, and its account has {found.credits:,.2f} credits."
 
 
 def fields_of(order: Order, model: Model) -> dict[str, str]:

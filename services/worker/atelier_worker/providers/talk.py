@@ -7,6 +7,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from atelier_core.domain.values import Money
+from atelier_core.errors import AtelierError
 from atelier_worker.ports import UNANSWERED, Fault, ProviderError
 from atelier_worker.providers.http import transport_errors
 
@@ -14,7 +15,7 @@ MAX_TALK: Final = 8 * 2**20  # logs and graphs are in there
 SECONDS: Final = 30.0  # between two bytes of an answer
 
 _T = TypeVar("_T", bound=BaseModel)
-Refused = Callable[[httpx.Response, bytes], ProviderError]
+Refused = Callable[[httpx.Response, bytes], AtelierError]
 
 
 class Wire(BaseModel):
