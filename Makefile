@@ -2,7 +2,7 @@
 SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
-LOCKS := api worker gallery embedded cli dev
+LOCKS := api worker gallery embedded cli dev bench
 
 .DEFAULT_GOAL := help
 
@@ -65,8 +65,14 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## Measure: jobs a second, latency, CPU per job of every process
-	$(BIN)/python benchmarks/bench.py
+.venv-bench/.installed: requirements/bench.lock | $(BIN)/python
+	@echo "Installing what is compared with into .venv-bench…"
+	@$(BIN)/python -m venv .venv-bench
+	@.venv-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.lock
+	@touch $@
+
+bench: $(VENV)/.dev .venv-bench/.installed ## Measure, against Django and Celery too: jobs a second, latency, CPU per job (20 minutes)
+	$(BIN)/python benchmarks/figures.py $(BENCH)
 
 OPENAPI := docs/openapi.json shared/atelier_core/http/openapi.json
 openapi: $(VENV)/.dev ## Write the OpenAPI document from the code
@@ -75,12 +81,13 @@ openapi: $(VENV)/.dev ## Write the OpenAPI document from the code
 vendor: $(VENV)/.dev node_modules/.installed ## Copy the page's libraries from their packages, checked by hash
 	$(BIN)/python services/gallery/vendor.py
 
-UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header \
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
 	--no-emit-index-url --python-version 3.11
+OF_bench = --group bench
+OF_dev = pyproject.toml --extra all --group build --group dev
 # Compiles lock $(1) into folder $(2); what the folder's lock pins already stays as it is.
 define compile
-	$(UV_COMPILE) $(if $(filter dev,$(1)),--extra all --group build --group dev,--extra $(1) --group build) \
-	  -o $(2)/$(1).lock >/dev/null
+	$(UV_COMPILE) $(or $(OF_$(1)),pyproject.toml --extra $(1) --group build) -o $(2)/$(1).lock >/dev/null
 endef
 
 lock: $(VENV)/.dev ## Write requirements/*.lock from pyproject.toml
@@ -100,6 +107,6 @@ down: ## Stop that stack; everything is kept
 	docker compose down
 
 clean: ## Remove the virtual environment, node_modules and caches
-	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf $(VENV) .venv-bench node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
 
 .PHONY: help run dev test chaos check format bench openapi vendor lock check-locks up down clean

@@ -8,21 +8,20 @@ ones it started, of the servers too. Compare rows of one run, not figures of two
 
 import argparse
 import asyncio
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from os import environ
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
-from accounting import Roots, listening, machine, with_backend  # noqa: E402
+from accounting import Roots, machine  # noqa: E402
 from load import Result, quantile, run  # noqa: E402
-from platforms import Platform, corner, distributed, embedded  # noqa: E402
-from servers import S3  # noqa: E402
+from null_sink import null_sink  # noqa: E402
+from platforms import Platform, embedded  # noqa: E402
+from systems import atelier, servers_from_environment  # noqa: E402
 
 KIB_64 = 64 * 1024
 BODY = {"prompt": "a benchmark", "size": "64x64"}
@@ -58,18 +57,6 @@ async def rows(platform: Platform, *, servers: Roots, jobs: int, about: str) -> 
         show(f"{title}, open loop at 80 %: {rate:.0f} jobs/s", calm)
 
 
-@contextmanager
-def null_sink() -> Iterator[S3]:
-    """An object store that throws pictures away, in a process of its own."""
-    command = [sys.executable, str(ROOT / "benchmarks" / "null_s3.py")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield S3(process.stdout.readline().strip(), "nobody", "checks-it")
-        finally:
-            process.terminate()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kinds", nargs="*", default=["embedded", "distributed"])
@@ -86,32 +73,16 @@ def main() -> None:
             if kind == "embedded":
                 platform = stack.enter_context(embedded(Path(folder), env=env))
             else:
-                found = from_environment()
-                if found is None:
+                where = servers_from_environment()
+                if where is None:
                     print("\ndistributed: skipped, set ATELIER_TEST_AMQP_URL, _MONGO_URL and _S3_…")
                     continue
-                amqp, mongo, s3 = found
                 if arguments.null_sink:
-                    s3 = stack.enter_context(null_sink())
+                    where = replace(where, s3=stack.enter_context(null_sink()))
                     about += ", null sink"
-                place = stack.enter_context(corner(amqp, mongo, s3))
-                platform = stack.enter_context(
-                    distributed(Path(folder), place, workers=1, galleries=1, env=env)
-                )
-                servers = {
-                    "broker": listening(amqp),
-                    "documents": with_backend(mongo),
-                    "objects": listening(s3.endpoint),
-                }
+                running = stack.enter_context(atelier(where, Path(folder), env=env))
+                platform, servers = running.platform, running.servers
             asyncio.run(rows(platform, servers=servers, jobs=arguments.jobs, about=about))
-
-
-def from_environment() -> tuple[str, str, S3] | None:
-    try:
-        s3 = S3(*(environ[f"ATELIER_TEST_S3_{n}"] for n in ("URL", "ACCESS_KEY", "SECRET_KEY")))
-        return environ["ATELIER_TEST_AMQP_URL"], environ["ATELIER_TEST_MONGO_URL"], s3
-    except KeyError:
-        return None
 
 
 if __name__ == "__main__":
