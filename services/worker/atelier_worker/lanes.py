@@ -64,6 +64,9 @@ class Gate:
             self._give_back(lane)
 
     async def _take(self, lane: Lane, patience: float) -> None:
+        if not self._waiting[lane] and self._room(lane):
+            self._held[lane] += 1
+            return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[lane].append(turn)
         self._serve()
@@ -117,6 +120,8 @@ class Room:
         return size
 
     async def release(self, size: int) -> None:
+        if not size:
+            return
         async with self._freed:
             self._used -= size
             self._freed.notify_all()

@@ -65,7 +65,8 @@ class S3Http:
         self._session = session
         self._streaming = streaming
         self.skew = 0.0
-        """Seconds by which the store's clock is ahead of ours, by its last answer."""
+        """Seconds by which the store's clock is ahead of ours, by the last second it told."""
+        self._date = ""
 
     @classmethod
     @asynccontextmanager
@@ -202,7 +203,9 @@ class S3Http:
         return {name: str(value) for name, value in signed.items()}
 
     def _check(self, response: aiohttp.ClientResponse, body: bytes, key: str) -> None:
-        if date := response.headers.get("Date"):
+        date = response.headers.get("Date", self._date)
+        if date != self._date:  # of hundreds within a second the first tells most
+            self._date = date
             self.skew = (parse_date(date) - datetime.now(UTC)).total_seconds()
         if response.status < 300:  # noqa: PLR2004 - success
             return
