@@ -13,7 +13,7 @@ from atelier_client import Image, Job
 from atelier_client.values import ImageData, Money, Warned
 
 _LEAST = 8  # columns of a prompt: all fits into 80 beside the longest status
-_SENTENCE = 16  # columns of a text that goes on below
+_SENTENCE = 12  # columns of a text that goes on below
 
 _STYLES = {
     "succeeded": "green",

@@ -15,6 +15,7 @@ from atelier_cli.session import Session
 from atelier_cli.text import duration, words
 from atelier_client.values import Provider
 
+_WIDE: Final = 64  # columns from which numbers stand beside the reasons
 _STATES: Final = {"healthy": "green", "limited": "yellow", "unhealthy": "red"}
 _REASONS: Final = {
     "provider_auth": "refuses the key",
@@ -72,7 +73,7 @@ def list_providers(session: Session) -> None:
     if session.json:
         session.data({"object": "list", "items": [one.raw for one in found]})
     elif found:
-        session.show(providers_table(found, now=session.now))
+        session.show(providers_table(found, now=session.now, width=session.out.width))
     else:
         session.note("No providers.")
 
@@ -104,23 +105,25 @@ def check_providers(
         session.show(findings_table(findings))
     else:
         session.note("No provider is set up here.")
+    return status_of(findings)
+
+
+def status_of(findings: Iterable[Finding]) -> Exit:
+    """The worst of all; what could not be checked is nobody's fault."""
     return max((_RESULTS[finding.result][2] for finding in findings), default=Exit.FINE)
 
 
-def providers_table(providers: Iterable[Provider], *, now: datetime) -> RenderableType:
-    """Providers, a line each."""
-    rows = (
-        (
-            cell(one.id),
-            Text(words(one.state), style=_STATES.get(one.state, "dim")),
-            cell(len(one.models)),
-            cell(one.workers),
-            cell("-" if one.limit is None else one.limit),
-            cell(_note(one, now=now)),
-        )
-        for one in providers
-    )
-    return table("PROVIDER", "STATE", ">MODELS", ">WORKERS", ">CALLS", "WHY", rows=rows, wraps=True)
+def providers_table(providers: Iterable[Provider], *, now: datetime, width: int) -> RenderableType:
+    """Providers, a line each; in a narrow window without the numbers, so that reasons fit."""
+    numbers = ("MODELS", "WORKERS", "CALLS") if width >= _WIDE else ()
+    rows: list[Sequence[Text]] = []
+    for one in providers:
+        limit = "-" if one.limit is None else one.limit
+        counts = (len(one.models), one.workers, limit)[: len(numbers)]
+        state = Text(words(one.state), style=_STATES.get(one.state, "dim"))
+        rows.append((cell(one.id), state, *map(cell, counts), cell(_note(one, now=now))))
+    names = ("PROVIDER", "STATE", *(f">{name}" for name in numbers), "WHY")
+    return table(*names, rows=rows, wraps=True)
 
 
 def findings_table(findings: Iterable[Finding]) -> RenderableType:

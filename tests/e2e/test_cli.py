@@ -106,6 +106,18 @@ def test_hostile_prompts_come_back_and_do_nothing(atelier: Atelier) -> None:
     assert "[bold]x[/bold] \\u202egnp.exe 🦊 ../../etc/passwd <b>" in shown
 
 
+def test_providers_and_how_they_do(atelier: Atelier) -> None:
+    listed = {one["id"]: one for one in json.loads(atelier("providers", "--json").stdout)["items"]}
+    assert listed["demo"]["available"]
+    assert listed["demo"]["state"] in {"healthy", "unknown"}  # a worker speaks up every 10 s
+    shown = atelier("providers", "list")
+    assert shown.returncode == 0
+    names, *rows = [line.split() for line in shown.stdout.splitlines()]
+    assert names == ["PROVIDER", "STATE", "MODELS", "WORKERS", "CALLS", "WHY"]
+    assert {row[0] for row in rows} == set(listed)
+    assert "1" in next(row for row in rows if row[0] == "demo")  # its one model
+
+
 def test_refused_is_1(atelier: Atelier) -> None:
     done = atelier("generate", "", *SMALL)
     assert (done.returncode, done.stdout) == (1, "")
