@@ -269,6 +269,17 @@ async def test_a_deleted_queue_is_declared_again_when_it_is_missed(
         assert await bus.depth(A) == 20
 
 
+@pytest.mark.parametrize("at_once", [1, 20])
+async def test_a_deleted_exchange_is_declared_again_when_it_is_missed(
+    server: str, prefix: str, admin: AbstractChannel, at_once: int
+) -> None:
+    async with opened(server, prefix) as bus:
+        await bus.publish(requested())
+        await admin.exchange_delete(f"{prefix}atelier")
+        await asyncio.gather(*(bus.publish(requested()) for _ in range(at_once)))
+        assert await bus.depth(A) > at_once  # what was sent again may be there twice
+
+
 async def test_a_consumer_whose_queue_was_deleted_comes_back(
     server: str, prefix: str, admin: AbstractChannel
 ) -> None:

@@ -9,7 +9,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from aio_pika import connect
 
+from atelier_core.contracts.topology import EXCHANGE
 from checker import all_ended, check, submit
 from toxiproxy import Wire
 from wired import BODY, RECOVERED, Harm, Wired, eventually, harmed_in_turn
@@ -121,6 +123,19 @@ async def test_an_alarm_stops_publishers_only(
         await all_ended(http, ids, within=RECOVERED)
         calls = (await whole.paid())[before:]
         await check(http, ids, ledger=lambda: calls, in_flight=0)
+
+
+async def test_a_deleted_exchange_is_declared_again_at_once(whole: Wired) -> None:
+    async with (
+        whole.load() as jobs,
+        whole.http() as http,
+        await connect(whole.broker.url) as connection,
+        connection.channel() as channel,
+    ):
+        await asyncio.sleep(0.5)
+        await channel.exchange_delete(EXCHANGE)
+        jobs.append((await submit(http, BODY, within=10))["id"])
+        await asyncio.sleep(1)
 
 
 async def test_a_changed_password_is_said_and_survived(whole: Wired) -> None:

@@ -1,9 +1,13 @@
 """What the database and the way to it do to us: events wait, and the API goes on accepting."""
 
+import asyncio
+import time
+
 import pytest
 
+from checker import submit
 from toxiproxy import Wire
-from wired import Harm, Wired, harmed_in_turn
+from wired import BODY, Harm, Wired, harmed_in_turn
 
 pytestmark = [pytest.mark.anyio, pytest.mark.external, pytest.mark.timeout(120)]
 
@@ -18,3 +22,22 @@ async def test_jobs_outlive_the_way_to_the_database(
 ) -> None:
     async with whole.load():
         await harmed_in_turn(whole.of("mongo"), harm, seconds=seconds)
+
+
+@pytest.mark.long
+async def test_a_frozen_database_is_waited_for(whole: Wired) -> None:
+    """Connections stay, nobody answers, for longer than anything waits for it."""
+    async with whole.load() as jobs, whole.http() as http:
+        await asyncio.sleep(0.5)
+        for wire in whole.of("mongo"):
+            wire.silence()
+        try:
+            began = time.monotonic()
+            answer = await http.get("/v1/jobs")
+            assert answer.status_code == 503
+            assert int(answer.headers["retry-after"]) >= 1
+            assert time.monotonic() - began < 12, "told too late"
+            await asyncio.sleep(10)
+        finally:
+            whole.heal()
+        jobs.append((await submit(http, BODY))["id"])

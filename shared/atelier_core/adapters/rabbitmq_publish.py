@@ -9,6 +9,7 @@ from contextlib import suppress
 import aiormq
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import DeliveryError, PublishError
+from aiormq.exceptions import ChannelNotFoundEntity
 
 from atelier_core.adapters.rabbitmq_link import Link, channel_of, is_trouble, translated
 from atelier_core.adapters.rabbitmq_messages import Outgoing
@@ -82,6 +83,13 @@ class Publisher:
                     raise TransientError(f"no queue takes {message.routing_key!r}") from exc
                 returned = True
                 await self._link.redeclare()
+            except ChannelNotFoundEntity:  # the exchange was deleted, which closes the channel
+                self._leave(channel)
+                with suppress(
+                    TransientError
+                ):  # others' messages on it may have ended the connection
+                    await self._link.redeclare()
+                await asyncio.sleep(PAUSE)
             except DeliveryError:
                 self._nacks += channel is self._channel
                 if self._nacks >= NACKS:
