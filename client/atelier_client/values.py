@@ -208,6 +208,14 @@ class BatchData(Resource):
     updated_at: datetime | None = None
 
 
+class UnhealthyModel(Resource):
+    """A model that is left alone although its provider is asked."""
+
+    id: str
+    until: datetime | None = None
+    error: str | None = None
+
+
 class Provider(Resource):
     """Where pictures come from: `state` is healthy, limited, unhealthy, off or unknown."""
 
@@ -219,6 +227,7 @@ class Provider(Resource):
     error: str | None = None
     workers: int = 0
     models: tuple[str, ...] = ()
+    unhealthy_models: tuple[UnhealthyModel, ...] = ()
 
 
 J = TypeVar("J", bound=JobData)

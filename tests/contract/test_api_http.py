@@ -22,6 +22,7 @@ from atelier_core.contracts.events import (
     Event,
     Health,
     JobRequested,
+    ModelHealth,
     ProviderHealth,
     WorkerStatus,
 )
@@ -704,8 +705,13 @@ async def test_how_providers_do(api: Api) -> None:
 
     assert {p["state"] for p in (await providers()).values()} == {"unknown"}
     until_when = now()
+    gated = ModelHealth(until=until_when, error="provider_auth")
     limited = ProviderHealth(
-        state=Health.LIMITED, until=until_when, limit=3, error="provider_rate_limited"
+        state=Health.LIMITED,
+        until=until_when,
+        limit=3,
+        error="provider_rate_limited",
+        models={"fake/paid": gated},
     )
     api.clock[0] = 31
     api.bus.announce(status("w1", "fake", fake=limited))
@@ -725,7 +731,11 @@ async def test_how_providers_do(api: Api) -> None:
         "error": "provider_rate_limited",
         "workers": 1,
         "models": ["fake/paid", "fake/free"],
+        "unhealthy_models": [
+            {"id": "fake/paid", "until": rfc3339(until_when), "error": "provider_auth"}
+        ],
     }
+    assert (found["demo"]["unhealthy_models"], found["demo"]["workers"]) == ([], 0)
     assert (found["demo"]["available"], found["demo"]["state"]) == (False, "off")
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -263,22 +264,62 @@ async def test_a_thousand_jobs_that_fail_at_once_are_no_storm_and_all_end(here: 
     assert max(len(end.calls) for end in ends) < 10
 
 
-async def test_what_a_worker_finds_of_its_providers_is_announced(here: Stage) -> None:
+async def test_what_a_resumed_call_hears_counts(here: Stage) -> None:
+    one = first(Step(queued="q-1", until=asyncio.Event()))
+    fox, other = wanted(), wanted()
+    hand = await here.worker(one, second(), book=BOOK)
+    await here.request(fox)
+    await one.asked.wait()
+    await hand.kill()
+    one = first(replace(fails(Fault.BILLING), queued="q-1"))
+    await here.worker(one, second(), book=BOOK)
+    assert told(await here.end(fox)) == [("fake", Fault.BILLING), ("second", "succeeded")]
+    await here.request(other)
+    assert told(await here.end(other)) == [("second", "succeeded")], "nobody pays the first"
+    assert (one.resumed, one.ledger) == (["q-1"], [])
+
+
+@asynccontextmanager
+async def statuses(here: Stage) -> AsyncIterator[asyncio.Queue[WorkerStatus]]:
+    """What workers announce meanwhile."""
     heard: asyncio.Queue[WorkerStatus] = asyncio.Queue()
 
     async def hear(event: Event) -> None:
         if isinstance(event, WorkerStatus):
             heard.put_nowait(event)
 
-    statuses = Subscription(
+    everything = Subscription(
         queue="test", topics=frozenset({"worker.status"}), prefetch=9, durable=False
     )
-    async with here.bus.consume(statuses, hear, grace=1):
+    async with here.bus.consume(everything, hear, grace=1):
+        yield heard
+
+
+async def test_what_a_worker_finds_of_its_providers_is_announced(here: Stage) -> None:
+    async with statuses(here) as heard:
         await here.worker(FakeProvider(concurrency=7), second(), book=BOOK)
         health = (await heard.get()).health
     assert set(health) == {"fake", "second"}
     assert (health["fake"].state, health["fake"].limit) == (Health.HEALTHY, 7)
     assert (health["fake"].until, health["fake"].error) == (None, None)
+
+
+async def test_what_changes_about_them_is_announced_at_once(here: Stage) -> None:
+    forbidden = fails(Fault.AUTH, http_status=403)
+    one, other = first(forbidden), second(forbidden, fails(Fault.BILLING))
+    async with asyncio.timeout(8), statuses(here) as heard:  # every ten seconds would be too late
+        await here.worker(one, other, book=BOOK)
+        assert not any(health.models for health in (await heard.get()).health.values())
+        for fox in (wanted(), wanted(model="second/free-fox")):
+            await here.request(fox)
+            await here.end(fox)
+        while (health := (await heard.get()).health)["second"].state is Health.HEALTHY:
+            pass
+    assert health["second"].error == Fault.BILLING
+    assert health["second"].until
+    assert health["fake"].state is Health.HEALTHY, "but for a model of it"
+    assert health["fake"].models["fake/paid"].error == Fault.AUTH
+    assert list(health["second"].models) == ["second/fox"]
 
 
 # Start deadlines.

@@ -1,10 +1,10 @@
 """What the workers say they can do: which providers are on, and how these do."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from atelier_core.contracts.events import Event, Health, ProviderHealth, WorkerStatus
+from atelier_core.contracts.events import Event, Health, ModelHealth, ProviderHealth, WorkerStatus
 
 GOOD_FOR = 30.0  # seconds a worker's announcement counts, and a fresh process assumes the best
 
@@ -15,7 +15,8 @@ _WORSE = {Health.HEALTHY: 0, Health.LIMITED: 1, Health.UNHEALTHY: 2}
 class Standing:
     """A provider over all living workers that offer it: how many, and how it does there.
 
-    `limit` is the calls they may have open together, None if one of them does not say.
+    `limit` is the calls they may have open together, None if one of them does not say. `models`
+    are left alone by one of them at least.
     """
 
     workers: int
@@ -23,6 +24,7 @@ class Standing:
     until: datetime | None
     limit: int | None
     error: str | None
+    models: Mapping[str, ModelHealth]
 
 
 class Workers:
@@ -92,4 +94,14 @@ def _merged(told: list[ProviderHealth]) -> Standing:
         until=min(untils, default=None),
         limit=sum(limits) if len(limits) == len(told) else None,
         error=worst.error,
+        models=_models(told),
     )
+
+
+def _models(told: Iterable[ProviderHealth]) -> dict[str, ModelHealth]:
+    """Every model that is not healthy, as the worker finds it that tries again first."""
+    told_of = [entry for health in told for entry in health.models.items()]
+    found: dict[str, ModelHealth] = {}
+    for name, model in sorted(told_of, key=lambda entry: (entry[1].until is None, entry[1].until)):
+        found.setdefault(name, model)
+    return found

@@ -1,5 +1,6 @@
 """What every run works with."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,13 +21,16 @@ from atelier_worker.trouble import Trouble
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """The collaborators of a worker; one for all its runs."""
+    """The collaborators of a worker; one for all its runs. `changed` is set when a provider does
+    better or worse than before.
+    """
 
     records: Records
     storing: Storing
     publisher: EventPublisher
     providers: Mapping[str, ImageProvider]
     tokens: Mapping[str, Tokens]
+    changed: asyncio.Event
     room: Room
     liveness: Liveness
     trouble: Trouble

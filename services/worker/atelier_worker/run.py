@@ -181,7 +181,10 @@ class Run:
             return
         mine = self._opened(call, provider, free=model.free)
         ask = partial(provider.resume, order(self._job, model, call), call.provider_job_id, mine)
-        reply = await mine.reply(ask, seconds=self._left, noticed=self._progress.tell)
+        with self._bench.tokens[provider.name].trial(model.id, resumed=True) as heard:
+            reply = await mine.reply(ask, seconds=self._left, noticed=self._progress.tell)
+            if isinstance(reply, Answer | ProviderError):
+                heard(reply if isinstance(reply, ProviderError) else None)
         await self._settle(mine, reply)
         self._draw(self._plan(call.indexes), group)
 

@@ -156,15 +156,22 @@ def _bench(
 ) -> Bench:
     trouble = Trouble(sleep=asyncio.sleep)
     by_name = {provider.name: provider for provider in providers}
+    changed = asyncio.Event()
     return Bench(
         records=Records(blobs, sleep=asyncio.sleep),
         storing=Storing(blobs, trouble=trouble, clock=clock),
         publisher=publisher,
         providers=by_name,
         tokens={
-            name: Tokens(provider.concurrency, rate=book.rates.get(name), breaker=breaker)
+            name: Tokens(
+                provider.concurrency,
+                rate=book.rates.get(name),
+                breaker=breaker,
+                changed=changed.set,
+            )
             for name, provider in by_name.items()
         },
+        changed=changed,
         room=Room(),
         liveness=liveness,
         trouble=trouble,

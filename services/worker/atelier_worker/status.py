@@ -1,14 +1,16 @@
-"""Telling every 10 seconds what this worker can do right now."""
+"""Telling every 10 seconds what this worker can do right now, and at once when that changes."""
 
 import asyncio
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Final
 
-from atelier_core.contracts.events import ProviderHealth, WorkerStatus
+from atelier_core.contracts.events import ModelHealth, ProviderHealth, WorkerStatus
 from atelier_worker.bench import Bench
 from atelier_worker.lanes import Gate
 
 EVERY: Final = 10.0
+APART: Final = 0.5  # seconds between two announcements, however often a provider's state changes
 SYSTEM: Final = "system"  # the owner of what is nobody's
 
 
@@ -31,19 +33,33 @@ def announce_status(bench: Bench, slots: Gate) -> None:
 
 
 def health(bench: Bench, provider: str) -> ProviderHealth:
-    """How this worker finds `provider`."""
+    """How this worker finds `provider`. Of models only those of the catalogue are named: what
+    callers make up is nobody else's business.
+    """
     state = bench.tokens[provider].state
-    wait = state.seconds
+
+    def after(seconds: float) -> datetime:
+        return bench.clock() + timedelta(seconds=seconds)
+
     return ProviderHealth(
         state=state.health,
-        until=None if wait is None else bench.clock() + timedelta(seconds=wait),
+        until=None if state.seconds is None else after(state.seconds),
         limit=state.calls,
         error=state.fault,
+        models={
+            model.id: ModelHealth(until=after(shut.seconds), error=shut.fault)
+            for model in bench.book.models
+            if (shut := state.models.get(model.id))
+        },
     )
 
 
 async def keep_announcing(bench: Bench, slots: Gate) -> None:
     """Do so for ever."""
     while True:
+        bench.changed.clear()
         announce_status(bench, slots)
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(APART)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(EVERY - APART):
+                await bench.changed.wait()

@@ -193,16 +193,25 @@ class Health(StrEnum):
     UNHEALTHY = "unhealthy"
 
 
+class ModelHealth(Value):
+    """A model that is left alone until then although its provider is asked."""
+
+    until: Time | None = None
+    error: str | None = None
+
+
 class ProviderHealth(Value):
     """How a worker finds a provider: `limit` is how many calls it may have open there now.
 
-    `error` is the attempt error code that brought it here, `until` when it is tried again.
+    `error` is the attempt error code that brought it here, `until` when it is tried again. `models`
+    has the catalogue's models of it that are not healthy.
     """
 
     state: Health = Health.HEALTHY
     until: Time | None = None
     limit: int | None = None
     error: str | None = None
+    models: dict[str, ModelHealth] = Field(default_factory=dict)
 
 
 class WorkerStatus(_Event):

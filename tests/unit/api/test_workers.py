@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from atelier_api.workers import Workers
-from atelier_core.contracts.events import Health, ProviderHealth, WorkerStatus
+from atelier_core.contracts.events import Health, ModelHealth, ProviderHealth, WorkerStatus
 
 pytestmark = pytest.mark.anyio
 
@@ -87,3 +87,22 @@ async def test_a_provider_is_as_its_workers_find_it() -> None:
     mixed = workers.standing("fal")
     assert mixed
     assert (mixed.workers, mixed.state, mixed.limit) == (3, Health.LIMITED, None), "one is silent"
+
+
+async def test_a_model_is_as_the_worker_finds_it_that_tries_it_first() -> None:
+    workers = Workers(lambda: 0.0)
+    gated = ModelHealth(until=LATER, error="provider_auth")
+    for name, models in (
+        ("one", {"fal/flux": gated, "fal/sdxl": ModelHealth(until=SOON)}),
+        ("two", {"fal/flux": gated.model_copy(update={"until": SOON})}),
+        ("three", {"fal/flux": ModelHealth()}),
+        ("old", {}),
+    ):
+        await workers.hear(status(name, "fal", fal=ProviderHealth(models=models)))
+    found = workers.standing("fal")
+    assert found
+    assert found.state is Health.HEALTHY, "the others are drawn"
+    assert {name: (model.until, model.error) for name, model in found.models.items()} == {
+        "fal/flux": (SOON, "provider_auth"),
+        "fal/sdxl": (SOON, None),
+    }

@@ -41,11 +41,20 @@ class StyleAnswer(Value):
     description: str
 
 
+class UnhealthyModel(Value):
+    """A model that is left alone although its provider is asked: until when, and why."""
+
+    id: str
+    until: Time | None = None
+    error: str | None = None
+
+
 class ProviderAnswer(Value):
     """Where pictures come from. `workers` is how many announced it in the last half minute.
 
     `state` is theirs: `off` if there are none, `unknown` while that cannot be said. `until` is
     when it is tried again, `error` why it is not healthy, `limit` the calls open at once.
+    `unhealthy_models` are those that some worker leaves alone.
     """
 
     id: str
@@ -57,6 +66,7 @@ class ProviderAnswer(Value):
     error: str | None = None
     workers: int
     models: tuple[str, ...]
+    unhealthy_models: tuple[UnhealthyModel, ...] = ()
 
 
 class _List(Value):
@@ -130,6 +140,10 @@ def catalogue_routes(book: Catalogue, providers: Collection[str], workers: Worke
             error=found and found.error,
             workers=found.workers if found else 0,
             models=tuple(model.id for model in models if model.provider == name),
+            unhealthy_models=tuple(
+                UnhealthyModel(id=model, until=health.until, error=health.error)
+                for model, health in (found.models if found else {}).items()
+            ),
         )
 
     return router
