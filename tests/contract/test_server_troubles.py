@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from pymongo.errors import OperationFailure
 
-import atelier_gallery.stores.mongo as gallery_mongo
+from atelier_core.adapters.mongo import translated
 from atelier_core.adapters.rabbitmq_link import Link, server_url
 from atelier_core.errors import SettingsError, TransientError
 from atelier_core.runtime import listen
@@ -38,7 +38,7 @@ async def test_a_missing_virtual_host_is_named(
 async def test_refused_credentials_name_the_setting_only() -> None:
     with (
         pytest.raises(TransientError, match="ATELIER_MONGO_URL") as caught,
-        gallery_mongo.translated(),
+        translated(),
     ):
         raise OperationFailure("Authentication failed for somebody", 18)
     assert "somebody" not in str(caught.value)

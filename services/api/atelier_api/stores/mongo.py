@@ -2,27 +2,30 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import ReturnDocument, WriteConcern
-from pymongo.errors import BulkWriteError, InvalidURI, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError
 
 from atelier_api.ports import KEPT, Claim, Row, Scope, State
+from atelier_core.adapters.mongo import (
+    Database,
+    Document,
+    connected,
+    refused_as_duplicates,
+    translated,
+)
 from atelier_core.adapters.mongo_clock import ServerClock
-from atelier_core.errors import RefusedError, SettingsError, TransientError
+from atelier_core.errors import TransientError
 
-Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
 
-SCHEMES: Final = ("mongodb://", "mongodb+srv://")
-TIMEOUT: Final = 2_000  # milliseconds that anything may take
-DUPLICATE_KEY: Final = 11000
-REFUSED: Final = 18  # the credentials are wrong
+WITHIN: Final = 2.0  # seconds that anything may take
 
 
 @asynccontextmanager
@@ -36,50 +39,23 @@ async def open_stores(
     Raises:
         SettingsError: `url` is not one.
     """
-    if not url.startswith(SCHEMES):
-        raise SettingsError("ATELIER_MONGO_URL must begin with mongodb:// or mongodb+srv://.")
-    try:
-        client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
-            url,
-            tz_aware=True,
-            timeoutMS=TIMEOUT,
-            serverSelectionTimeoutMS=TIMEOUT,
-            connectTimeoutMS=TIMEOUT,
-            appname="atelier-api",
-        )
-    except (InvalidURI, ValueError) as exc:
-        raise SettingsError("ATELIER_MONGO_URL is not the address of a MongoDB server.") from exc
-    try:
-        db = client.get_default_database(database or "atelier")
+    async with connected(
+        url, app="atelier-api", within=WITHIN, away_after=WITHIN, database=database
+    ) as db:
         rows = _durable(db, "api_idempotency")
         tickets = _durable(db, "api_tickets")
         idempotency = MongoIdempotency(rows, ServerClock(db))
         yield idempotency, MongoTickets(tickets), MongoDatabase(db, rows, tickets)
-    finally:
-        client.close()
 
 
-def _durable(db: "AsyncIOMotorDatabase[Document]", name: str) -> Collection:
+def _durable(db: Database, name: str) -> Collection:
     return db.get_collection(name, write_concern=WriteConcern("majority", j=True))
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except PyMongoError as exc:
-        if isinstance(exc, OperationFailure) and exc.code == REFUSED:
-            message = "MongoDB refuses the user or the password in ATELIER_MONGO_URL."
-            raise RefusedError(message) from exc
-        raise TransientError(f"MongoDB: {type(exc).__name__}") from exc
 
 
 class MongoDatabase:
     """What the stores need of the server; `ping` says that it answers and has its indexes."""
 
-    def __init__(
-        self, db: "AsyncIOMotorDatabase[Document]", rows: Collection, tickets: Collection
-    ) -> None:
+    def __init__(self, db: Database, rows: Collection, tickets: Collection) -> None:
         self._db = db
         self._rows = rows
         self._tickets = tickets
@@ -87,14 +63,14 @@ class MongoDatabase:
 
     async def prepare(self) -> None:
         """Make the indexes. Raises TransientError."""
-        with _translated():
+        with translated():
             await self._rows.create_index("claimed_at", expireAfterSeconds=int(KEPT))
             await self._tickets.create_index("expires_at", expireAfterSeconds=0)
         self._prepared = True
 
     async def ping(self) -> None:
         """Return if the server can be used. Raises TransientError."""
-        with _translated():
+        with translated():
             await self._db.command("ping")
         if not self._prepared:
             raise TransientError("MongoDB: the indexes are not made yet")
@@ -115,22 +91,18 @@ class MongoIdempotency:
 
     async def _insert(self, claims: Sequence[Claim]) -> frozenset[int]:
         """The indexes of the claims whose rows were made by this call."""
-        with _translated():
+        with translated():
             at = await self._clock.now()
             try:
                 await self._rows.insert_many([_document(c, at) for c in claims], ordered=False)
             except BulkWriteError as exc:
-                details = exc.details or {}
-                if details.get("writeConcernErrors") or not _only_duplicates(details):
-                    raise
-                lost = {error["index"] for error in details.get("writeErrors", ())}
-                return frozenset(range(len(claims))) - lost
+                return frozenset(range(len(claims))) - refused_as_duplicates(exc)
         return frozenset(range(len(claims)))
 
     async def _read(self, keys: set[str]) -> Mapping[str, Row]:
         if not keys:
             return {}
-        with _translated():
+        with translated():
             found = self._rows.aggregate(
                 [
                     {"$match": {"_id": {"$in": sorted(keys)}}},
@@ -145,13 +117,13 @@ class MongoIdempotency:
 
     async def mark(self, scopes: Sequence[Scope], state: State) -> None:
         keys = [_key(scope) for scope in scopes]
-        with _translated():
+        with translated():
             await self._rows.update_many(
                 {"_id": {"$in": keys}, "state": {"$ne": State.ACCEPTED}}, {"$set": {"state": state}}
             )
 
     async def forget(self, scope: Scope) -> None:
-        with _translated():
+        with translated():
             await self._rows.delete_one({"_id": _key(scope), "state": {"$ne": State.ACCEPTED}})
 
 
@@ -174,10 +146,6 @@ def _document(claim: Claim, at: datetime) -> Document:
         "state": State.PENDING.value,
         "claimed_at": at,
     }
-
-
-def _only_duplicates(details: Mapping[str, Any]) -> bool:
-    return all(error.get("code") == DUPLICATE_KEY for error in details.get("writeErrors", ()))
 
 
 def _made(claim: Claim) -> Row:
@@ -216,7 +184,7 @@ class MongoTickets:
             "owner": {"$literal": owner},
             "expires_at": {"$add": ["$$NOW", int(seconds * 1000)]},
         }
-        with _translated():
+        with translated():
             document = await self._tickets.find_one_and_update(
                 {"_id": digest}, [{"$set": kept}], upsert=True, return_document=ReturnDocument.AFTER
             )
@@ -224,7 +192,7 @@ class MongoTickets:
 
     async def redeem(self, digest: str) -> str | None:
         unused = {"_id": digest, "redeemed_at": {"$exists": False}}
-        with _translated():
+        with translated():
             document = await self._tickets.find_one_and_update(
                 unused,
                 [{"$set": {"redeemed_at": "$$NOW"}}],

@@ -1,44 +1,23 @@
-"""What the MongoDB stores of jobs and images share: the connection, saving, the tail, filters."""
+"""What the MongoDB stores of jobs and images share: saving, the tail, filters."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final, Generic
 
-from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import IndexModel, InsertOne, UpdateOne, WriteConcern
-from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError
 
+from atelier_core.adapters.mongo import Database, Document, refused_as_duplicates, translated
 from atelier_core.adapters.mongo_clock import ServerClock
 from atelier_core.domain.values import new_id, now
-from atelier_core.errors import RefusedError, TransientError
 from atelier_gallery.ports import Change, D, Filter, Page, Stamp
 from atelier_gallery.stores.rows import ms, time_of
 
-Document = dict[str, Any]
-Database = AsyncIOMotorDatabase[Document]
-
-DUPLICATE_KEY: Final = 11000
-MISTAKES: Final = frozenset({2, 9, 14})  # bad value, cannot be parsed, wrong type: ours, for ever
-REFUSED: Final = 18  # the credentials are wrong
 HOUR: Final = 3_600_000  # milliseconds
 WINDOWS: Final = (HOUR, 10 * HOUR, 100 * HOUR, 1_000 * HOUR, 10_000 * HOUR)
 SELECTIVE: Final = frozenset({"job_id", "batch_id"})  # few have the same
 STAMP: Final = ("owner", "batch_id", "version", "saved_at")
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Errors of the driver as ours; a mistake in a query stays what it is."""
-    try:
-        yield
-    except PyMongoError as exc:
-        if isinstance(exc, OperationFailure) and exc.code in MISTAKES:
-            raise
-        if isinstance(exc, OperationFailure) and exc.code == REFUSED:
-            message = "MongoDB refuses the user or the password in ATELIER_MONGO_URL."
-            raise RefusedError(message) from exc
-        raise TransientError(f"MongoDB: {type(exc).__name__}") from exc
 
 
 def some(keys: Sequence[tuple[str, int]], *, having: str) -> IndexModel:
@@ -96,10 +75,8 @@ class MongoDocuments(Generic[D]):
                 result = await self._collection.bulk_write(writes, ordered=False)
                 saved = result.inserted_count + result.matched_count
             except BulkWriteError as exc:
-                details = exc.details or {}
-                if details.get("writeConcernErrors") or not _only_duplicates(details):
-                    raise
-                saved = details.get("nInserted", 0) + details.get("nMatched", 0)
+                refused_as_duplicates(exc)
+                saved = exc.details.get("nInserted", 0) + exc.details.get("nMatched", 0)
             if saved == len(changes):
                 return frozenset()
             ids = [change.document.id for change in changes]
@@ -218,7 +195,3 @@ def stamp_of(row: Document, *, job_id: str) -> Stamp:
         saved_at=ms(saved_at),
         deleted=row.get("deleted", False),
     )
-
-
-def _only_duplicates(details: Mapping[str, Any]) -> bool:
-    return all(error.get("code") == DUPLICATE_KEY for error in details.get("writeErrors", ()))

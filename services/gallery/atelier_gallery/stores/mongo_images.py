@@ -10,17 +10,11 @@ from typing import Any
 from pymongo import IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 
+from atelier_core.adapters.mongo import Document, translated
 from atelier_core.domain.image import Image
 from atelier_core.errors import TransientError
 from atelier_gallery.ports import ImageFilter, Page, Stamp
-from atelier_gallery.stores.mongo import (
-    Document,
-    MongoDocuments,
-    conditions,
-    some,
-    stamp_of,
-    translated,
-)
+from atelier_gallery.stores.mongo import MongoDocuments, conditions, some, stamp_of
 from atelier_gallery.stores.rows import TOMBSTONE_DAYS, image_row
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 from pymongo import IndexModel
 
+from atelier_core.adapters.mongo import translated
 from atelier_core.domain.job import Job
 from atelier_gallery.ports import BatchJobs, JobFilter, Page, Place, Silent, Stamp
 from atelier_gallery.schedule import STARTED
-from atelier_gallery.stores.mongo import MongoDocuments, conditions, some, stamp_of, translated
+from atelier_gallery.stores.mongo import MongoDocuments, conditions, some, stamp_of
 from atelier_gallery.stores.rows import BATCH_FIELDS, batch_of, job_row, ms, time_of
 
 

@@ -5,18 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo.errors import InvalidURI
-
-from atelier_core.errors import SettingsError, TransientError
-from atelier_gallery.stores.mongo import Database, Document, translated
+from atelier_core.adapters.mongo import Database, connected, translated
+from atelier_core.errors import TransientError
 from atelier_gallery.stores.mongo_images import MongoImageStore
 from atelier_gallery.stores.mongo_jobs import MongoJobStore
 
-SCHEMES: Final = ("mongodb://", "mongodb+srv://")
-SELECTION: Final = 3_000  # milliseconds until a server that is away is away
-TIMEOUT: Final = 10_000  # milliseconds that anything may take
-CONNECTIONS: Final = 50
+WITHIN: Final = 10.0  # seconds that anything may take
+AWAY_AFTER: Final = 3.0  # seconds until a server that does not answer is away
 
 
 @dataclass(eq=False)
@@ -49,22 +44,7 @@ async def open_stores(url: str, *, database: str | None = None) -> AsyncIterator
     Raises:
         SettingsError: `url` is not the address of a server.
     """
-    if not url.startswith(SCHEMES):
-        raise SettingsError("ATELIER_MONGO_URL must begin with mongodb:// or mongodb+srv://.")
-    try:
-        client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
-            url,
-            tz_aware=True,
-            timeoutMS=TIMEOUT,
-            serverSelectionTimeoutMS=SELECTION,
-            connectTimeoutMS=SELECTION,
-            maxPoolSize=CONNECTIONS,
-            appname="atelier-gallery",
-        )
-    except (InvalidURI, ValueError) as exc:
-        raise SettingsError("ATELIER_MONGO_URL is not the address of a MongoDB server.") from exc
-    try:
-        found: Database = client[database] if database else client.get_default_database("atelier")
+    async with connected(
+        url, app="atelier-gallery", within=WITHIN, away_after=AWAY_AFTER, database=database
+    ) as found:
         yield MongoStores(MongoJobStore(found), MongoImageStore(found), found)
-    finally:
-        client.close()
