@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from atelier_core.contracts.events import (
@@ -18,51 +17,19 @@ from atelier_core.contracts.events import (
 )
 from atelier_core.domain.image import Image, images_of
 from atelier_core.domain.job import Job
-from atelier_core.domain.outcome import JobStatus, image_key
+from atelier_core.domain.outcome import image_key
 from atelier_core.domain.run import images_prefix
 from atelier_core.domain.values import now
 from atelier_core.errors import ContractError, Defer
 from atelier_core.failpoints import failpoint
 from atelier_core.ports import BlobStore, EventPublisher
-from atelier_gallery.fold import JobEvent, derived, fold, split
+from atelier_gallery.fold import split
 from atelier_gallery.ports import Change, ImageStore, JobStore
+from atelier_gallery.rounds import CALM, InHand, Story, derivation, left_bytes, next_linger
 from atelier_gallery.saving import Decision, Settled, change_many, persistently
 
 MOST = 200  # events in one round
-CALM, BUSY = 0.01, 0.1
-CROWD = 10  # events in a round that make the next one wait longer: together each costs a third
 UNSEEN = timedelta(seconds=5)  # until a picture is asked for again that is derived but not saved
-
-
-@dataclass(eq=False)
-class _InHand:
-    """One event somebody waits for."""
-
-    event: Event
-    settled: asyncio.Future[None]
-
-    def done(self) -> None:
-        if not self.settled.done():
-            self.settled.set_result(None)
-
-    def failed(self, error: Exception) -> None:
-        if not self.settled.done():
-            self.settled.set_exception(error)
-
-
-@dataclass(eq=False)
-class _Story:
-    """The events of one round about one job, in the order they came."""
-
-    owner: str
-    events: list[JobEvent] = field(default_factory=list)
-    waiting: list[_InHand] = field(default_factory=list)
-
-    def decide(self, job: Job | None) -> Job | None:
-        before = job
-        for event in self.events:
-            job = fold(job, event) or job
-        return None if job is before else job
 
 
 class Project:
@@ -88,7 +55,7 @@ class Project:
         self._publisher = publisher
         self._tell = tell
         self._replica = replica
-        self._waiting: list[_InHand] = []
+        self._waiting: list[InHand] = []
         self._arrived = asyncio.Event()
         self._in_round = 0
 
@@ -104,7 +71,7 @@ class Project:
             Defer: what was derived belongs to a picture not yet known.
             ContractError: no event for a projection.
         """
-        in_hand = _InHand(event, asyncio.get_running_loop().create_future())
+        in_hand = InHand(event, asyncio.get_running_loop().create_future())
         self._waiting.append(in_hand)
         self._arrived.set()
         await in_hand.settled
@@ -128,9 +95,9 @@ class Project:
                     in_hand.failed(exc)
             self._in_round = 0
 
-    async def _round(self, taken: Sequence[_InHand]) -> None:
-        stories: dict[str, _Story] = {}
-        pictures: dict[str, list[_InHand]] = {}
+    async def _round(self, taken: Sequence[InHand]) -> None:
+        stories: dict[str, Story] = {}
+        pictures: dict[str, list[InHand]] = {}
         for in_hand in taken:
             match in_hand.event:
                 case ImageDerived(image_id=image_id):
@@ -139,7 +106,7 @@ class Project:
                     BatchRequested() | JobRequested() | JobStarted() | JobDeferred() | JobEnded()
                 ) as event:
                     for part in split(event):
-                        story = stories.setdefault(part.job_id, _Story(part.owner))
+                        story = stories.setdefault(part.job_id, Story(part.owner))
                         story.events.append(part)
                         story.waiting.append(in_hand)
                 case other:
@@ -167,7 +134,7 @@ class Project:
                 JobsUpdated(owner=owner, jobs=tuple(theirs), origin=self._replica)
             )
 
-    async def _save_jobs(self, stories: dict[str, _Story]) -> list[Settled[Job]]:
+    async def _save_jobs(self, stories: dict[str, Story]) -> list[Settled[Job]]:
         """The stored snapshots after the stories that could be folded."""
         decisions = {i: Decision[Job](story.owner, story.decide) for i, story in stories.items()}
         settled = await persistently(lambda: change_many(self._jobs, decisions), what="jobs")
@@ -184,12 +151,12 @@ class Project:
             await failpoint("gallery.after_save")
             await persistently(lambda: self._images.save_many(new), what="images")
 
-    async def _remove_late_bytes(self, stories: dict[str, _Story], jobs: Iterable[Job]) -> None:
+    async def _remove_late_bytes(self, stories: dict[str, Story], jobs: Iterable[Job]) -> None:
         """What was stored for a job that had ended otherwise belongs to nobody."""
         late = [
             job
             for job in jobs
-            if any(isinstance(e, JobEnded) and _late(job, e) for e in stories[job.id].events)
+            if any(isinstance(e, JobEnded) and left_bytes(job, e) for e in stories[job.id].events)
         ]
         if late:
             await persistently(lambda: self._tidy(late), what="late pictures")
@@ -201,9 +168,9 @@ class Project:
                 if blob.key not in kept:
                     await self._blobs.delete(blob.key)
 
-    async def _save_derived(self, pictures: dict[str, list[_InHand]]) -> None:
+    async def _save_derived(self, pictures: dict[str, list[InHand]]) -> None:
         decisions = {
-            image_id: Decision[Image](waiting[0].event.owner, _derivation(waiting))
+            image_id: Decision[Image](waiting[0].event.owner, derivation(waiting))
             for image_id, waiting in pictures.items()
         }
         settled = await persistently(lambda: change_many(self._images, decisions), what="images")
@@ -215,7 +182,7 @@ class Project:
                 await self._refuse(image_id, pictures[image_id], result.error)
 
     async def _refuse(
-        self, image_id: str, waiting: Sequence[_InHand], error: Exception | None
+        self, image_id: str, waiting: Sequence[InHand], error: Exception | None
     ) -> None:
         """Derived before its job's end was folded: later. Purged since: never mind."""
         for in_hand in waiting:
@@ -229,33 +196,3 @@ class Project:
             )
             if job is None or not job.done or any(image.id == image_id for image in job.images):
                 in_hand.failed(Defer(now() + UNSEEN, "the picture is not known yet"))
-
-
-def next_linger(linger: float, taken: int) -> float:
-    """How long the next round waits for company, after one of `taken` events that waited `linger`.
-
-    Seconds. Long in a crowd, where more come in that time than cost it; hardly at all otherwise.
-    """
-    rate = taken / linger
-    return BUSY if rate * BUSY >= CROWD and taken > 1 else CALM
-
-
-def _late(job: Job, event: JobEnded) -> bool:
-    """Whether the run that ended so may have stored pictures that `job` does not have."""
-    if job.status in (JobStatus.CANCELED, JobStatus.EXPIRED):
-        return bool(event.calls)
-    kept = {image_key(image) for image in job.images}
-    return any(image_key(image) not in kept for image in event.outcome.images)
-
-
-def _derivation(waiting: Sequence[_InHand]) -> Callable[[Image | None], Image | None]:
-    events = [in_hand.event for in_hand in waiting]
-
-    def decide(image: Image | None) -> Image | None:
-        before = image
-        for event in events:
-            if image is not None and isinstance(event, ImageDerived):
-                image = derived(image, event) or image
-        return None if image is before else image
-
-    return decide

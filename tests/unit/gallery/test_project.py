@@ -22,7 +22,8 @@ from atelier_core.domain.job import Job, purge
 from atelier_core.domain.outcome import JobStatus, image_key
 from atelier_core.errors import ContractError, Defer, TransientError
 from atelier_gallery.ports import Change
-from atelier_gallery.project import BUSY, CALM, CROWD, Project, next_linger
+from atelier_gallery.project import Project
+from atelier_gallery.rounds import BUSY, CALM, CROWD, next_linger
 from atelier_gallery.saving import change
 from atelier_gallery.stores.memory import MemoryImageStore, MemoryJobStore
 from gallery_stories import (
