@@ -1,5 +1,7 @@
 """From a failure to an exit status and a sentence."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
@@ -22,6 +24,20 @@ class Exit(IntEnum):
 
 class InputError(Exception):
     """What was typed, set or put into a file cannot be used; the message is a whole sentence."""
+
+
+@contextmanager
+def installed(what: str, *, extra: str) -> Iterator[None]:
+    """Around the import of `what`, which has an extra of its own; raises InputError without it."""
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").startswith("atelier_"):
+            raise
+        raise InputError(
+            f"{what} is not installed here ({exc.name} is missing):"
+            f" pip install 'atelier-images[{extra}]'."
+        ) from exc
 
 
 def status_of(failure: Exception) -> Exit:

@@ -12,7 +12,7 @@ import typer
 
 from atelier_cli import browsing, drawing, vendors
 from atelier_cli.app import command, make
-from atelier_cli.failures import Exit, InputError, problem_of, sentence
+from atelier_cli.failures import Exit, InputError, installed, problem_of, sentence
 from atelier_cli.options import Common, flattened
 from atelier_cli.session import Session, console
 
@@ -72,15 +72,8 @@ def up(
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page.")] = False,
 ) -> int:
     """Run the whole platform in this process, until Ctrl-C."""
-    try:
+    with installed("The platform", extra="embedded"):
         from atelier_embedded.main import up as start  # noqa: PLC0415 - only this needs the extra
-    except ModuleNotFoundError as exc:
-        if (exc.name or "").startswith("atelier_"):
-            raise
-        raise InputError(
-            f"The platform is not installed here ({exc.name} is missing):"
-            " pip install 'atelier-images[embedded]'."
-        ) from exc
     return start(host=host, port=port, data=data, open_browser=open_browser)
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 from types import TracebackType
@@ -92,6 +92,12 @@ class Session:
         """Something for the person in front of it; `always`: who asked for quiet needs it too."""
         if always or not self.quiet:
             self.err.print(printable(text, lines=True), soft_wrap=True)
+
+    def waiting(self, text: str) -> AbstractContextManager[object]:
+        """Shows the person in front of it that something goes on."""
+        if self.quiet or not self.err.is_terminal:
+            return nullcontext()
+        return self.err.status(printable(text))
 
     def fail(self, failure: Exception, *, about: str | None = None) -> None:
         """Says what went wrong, and with which of several ids."""

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from atelier_cli.app import Listing, command, make
-from atelier_cli.failures import Exit, InputError
+from atelier_cli.failures import Exit, installed
 from atelier_cli.render import cell, table
 from atelier_cli.session import Session
 from atelier_cli.text import duration, words
@@ -89,32 +89,28 @@ def check_providers(
 
     It asks the providers itself, not a server: run it where the workers run.
     """
-    try:
+    with installed("What talks to providers", extra="worker"):
         from atelier_embedded.checking import check  # noqa: PLC0415 - only this needs the extra
-    except ModuleNotFoundError as exc:
-        if (exc.name or "").startswith("atelier_"):
-            raise
-        raise InputError(
-            f"What talks to providers is not installed here ({exc.name} is missing): run this"
-            " where a worker runs, or pip install 'atelier-images[worker]'."
-        ) from exc
-    findings: Sequence[Finding] = check(names or ())
+    with session.waiting("Asking the providers"):
+        findings: Sequence[Finding] = check(names or ())
     if session.json:
         session.data({"object": "list", "items": [_raw(finding) for finding in findings]})
     elif findings:
         session.show(findings_table(findings))
     else:
         session.note("No provider is set up here.")
-    return status_of(findings)
+    return verdict(findings)
 
 
-def status_of(findings: Iterable[Finding]) -> Exit:
+def verdict(findings: Iterable[Finding]) -> Exit:
     """The worst of all; what could not be checked is nobody's fault."""
     return max((_RESULTS[finding.result][2] for finding in findings), default=Exit.FINE)
 
 
 def providers_table(providers: Iterable[Provider], *, now: datetime, width: int) -> RenderableType:
-    """Providers, a line each; in a narrow window without the numbers, so that reasons fit."""
+    """Providers, a line each, and below them their models that are left alone; in a narrow window
+    without the numbers, so that reasons fit.
+    """
     numbers = ("MODELS", "WORKERS", "CALLS") if width >= _WIDE else ()
     rows: list[Sequence[Text]] = []
     for one in providers:
@@ -122,6 +118,10 @@ def providers_table(providers: Iterable[Provider], *, now: datetime, width: int)
         counts = (len(one.models), one.workers, limit)[: len(numbers)]
         state = Text(words(one.state), style=_STATES.get(one.state, "dim"))
         rows.append((cell(one.id), state, *map(cell, counts), cell(_note(one, now=now))))
+        for model in one.unhealthy_models:
+            name = model.id.removeprefix(f"{one.id}/")
+            why = f"{name}: {_because(model.error, until=model.until, now=now)}"
+            rows.append((*[cell("")] * (2 + len(counts)), cell(why)))
     names = ("PROVIDER", "STATE", *(f">{name}" for name in numbers), "WHY")
     return table(*names, rows=rows, wraps=True)
 
@@ -137,14 +137,17 @@ def findings_table(findings: Iterable[Finding]) -> RenderableType:
 
 def _note(provider: Provider, *, now: datetime) -> str:
     """Why it is not healthy, and until when it is left alone."""
-    reason = _STATELESS.get(provider.state, "")
-    if provider.error:
-        reason = _REASONS.get(provider.error, words(provider.error.removeprefix("provider_")))
-    if provider.until is None:
-        return reason
-    left = (provider.until - now).total_seconds()
-    again = f"tried again in {duration(left)}" if left > 0 else "being tried again"
-    return f"{reason}, {again}" if reason else again
+    if provider.error is None and provider.until is None:
+        return _STATELESS.get(provider.state, "")
+    return _because(provider.error, until=provider.until, now=now)
+
+
+def _because(error: str | None, *, until: datetime | None, now: datetime) -> str:
+    said = [_REASONS.get(error, words(error.removeprefix("provider_")))] if error else []
+    if until is not None:
+        left = (until - now).total_seconds()
+        said.append(f"tried again in {duration(left)}" if left > 0 else "being tried again")
+    return ", ".join(said)
 
 
 def _raw(finding: Finding) -> dict[str, Any]:

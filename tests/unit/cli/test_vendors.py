@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from atelier_cli.failures import Exit
-from atelier_cli.vendors import findings_table, providers_table, status_of
+from atelier_cli.vendors import findings_table, providers_table, verdict
 from atelier_client.values import Provider
 from atelier_worker.checking import Finding, Result
 
@@ -36,6 +36,13 @@ PROVIDERS = [
     provider("fal", state="off", workers=0, limit=None),
     provider("gemini", state="unknown"),
     provider("stability", state="on_fire", until=NOW + timedelta(seconds=3)),
+    provider(
+        "replicate",
+        unhealthy_models=[
+            {"id": "replicate/acme/flux", "error": "provider_model_unavailable"},
+            {"id": "replicate/sd\x1b", "error": "provider_auth", "until": NOW},
+        ],
+    ),
 ]
 
 
@@ -55,6 +62,9 @@ def test_providers_in_a_wide_window() -> None:
         "fal off 2 0 - no worker offers it",
         "gemini unknown 2 2 40 no worker was heard yet",
         "stability on fire 2 2 40 tried again in 3.0 s",
+        "replicate healthy 2 2 40",
+        "acme/flux: model unavailable",
+        "sd\\x1b: refuses the key, being tried again",
     ]
 
 
@@ -100,7 +110,7 @@ def test_findings_fit_the_window_and_obey_nothing(width: int) -> None:
     ],
 )
 def test_the_status_of_a_check_is_the_worst(results: list[Result], status: Exit) -> None:
-    assert status_of([Finding(provider="x", result=r, detail="") for r in results]) == status
+    assert verdict([Finding(provider="x", result=r, detail="") for r in results]) == status
 
 
 def test_every_result_is_shown() -> None:
