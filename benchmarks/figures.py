@@ -1,15 +1,17 @@
 """`make bench`: every figure of README.md in one run.
 
-    python benchmarks/figures.py [--jobs N] [--rounds N] [--only compare,…] [--json FILE] [--table FILE]
+    python benchmarks/figures.py [--jobs N] [--rounds N] [--only compare,…] [--json FILE]
 
 Ctrl-C ends it: what it started is stopped, what it stored is removed.
 """
 
 import argparse
+import asyncio
 import json
 import signal
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +20,40 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 from accounting import machine  # noqa: E402
 from compare import compare, scenarios  # noqa: E402
+from fairness import fairness  # noqa: E402
+from limit import broker_loop  # noqa: E402
+from open_calls import open_calls  # noqa: E402
+from report import tables  # noqa: E402
+from sockets import sockets  # noqa: E402
 from systems import Where, servers_from_environment  # noqa: E402
+from versions import versions  # noqa: E402
 
-PARTS = ("compare",)
+PARTS = ("limit", "compare", "calls", "sockets", "fairness")
 
 
 def say(line: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
 
 
-def measure(where: Where, arguments: argparse.Namespace) -> dict[str, Any]:
-    found: dict[str, Any] = {"machine": machine(), "date": time.strftime("%Y-%m-%d")}
+def measure(where: Where, arguments: argparse.Namespace, found: dict[str, Any]) -> None:
+    """Fill `found`, so that what was measured before an end is not lost."""
+    if "limit" in arguments.only:
+        found["limit"] = asyncio.run(broker_loop(where.amqp, messages=20 * arguments.jobs))
     if "compare" in arguments.only:
         found["compare"] = []
         for scenario in scenarios(arguments.jobs):
-            say(f"{scenario}")
+            say(f"{scenario.picture_bytes} bytes, {scenario.sink}, {scenario.jobs} jobs a turn")
             rows = compare(where, scenario, rounds=arguments.rounds, say=say)
-            found["compare"].append(
-                {"scenario": vars(scenario), "rows": [r.summary() for r in rows]}
-            )
-    return found
+            of = {"scenario": asdict(scenario), "rows": [row.summary() for row in rows]}
+            found["compare"].append(of)
+    for part, title, run in (
+        ("calls", "2,000 calls open", open_calls),
+        ("sockets", "1,000 sockets", sockets),
+        ("fairness", "one picture and five hundred", fairness),
+    ):
+        if part in arguments.only:
+            say(title)
+            found[part] = run(where, say=say)
 
 
 def _stop(*_: object) -> None:
@@ -64,13 +80,21 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     say(machine())
+    found: dict[str, Any] = {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": machine(),
+        "versions": versions(where),
+    }
+    status = 0
     try:
-        found = measure(where, arguments)
+        measure(where, arguments, found)
     except KeyboardInterrupt:
-        return 130
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
-    return 0
+        status = 130
+    finally:
+        print(tables(found))
+        if arguments.json:
+            arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+    return status
 
 
 if __name__ == "__main__":

@@ -38,6 +38,15 @@ def quantile(values: list[float], q: float) -> float:
     return statistics.quantiles(values, n=1000, method="inclusive")[int(q * 1000) - 1] * 1000
 
 
+def percentiles(values: list[float]) -> dict[str, float]:
+    """Of seconds, in milliseconds."""
+    return {
+        "p50": quantile(values, 0.5),
+        "p99": quantile(values, 0.99),
+        "max": max(values) * 1000,
+    }
+
+
 class _Watched:
     """Notes when each job sent ended, and when that was seen."""
 

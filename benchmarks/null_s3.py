@@ -4,7 +4,8 @@
 
 It speaks as much S3 as Atelier and the MinIO SDK need: HEAD, GET, PUT with `If-None-Match: *` and
 `If-Match`, DELETE, an empty listing. Bodies up to 16 KiB (run records, who is alive) are kept, so
-that compare-and-set is real; of pictures only the size and the ETag are. Signatures are not checked.
+that compare-and-set is real. Of pictures one of each size is kept and given out for all of that
+size, so that thumbnails can be made of it. Signatures are not checked.
 """
 
 import argparse
@@ -38,6 +39,7 @@ class Stored:
 @dataclass
 class Store:
     objects: dict[bytes, Stored] = field(default_factory=dict)
+    pictures: dict[int, bytes] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=count)
     _second: int = 0
     _date: str = ""
@@ -61,6 +63,9 @@ class Store:
             for name, value in headers.items()
             if name == b"content-type" or name.startswith(b"x-amz-meta-")
         )
+        if size > KEPT:
+            self.pictures.setdefault(size, body)
+            body = b""
         self.objects[key] = Stored(etag, size, body, kept, self.date())
         return self.answer(200, b'ETag: "%s"\r\n' % etag)
 
@@ -70,14 +75,13 @@ class Store:
             if key.count(b"/") < 2:  # a bucket: all there are
                 return self.answer(200)
             return self.error(404, b"NoSuchKey", head=head)
-        if not head and len(there.body) != there.size:
-            return self.error(404, b"NoSuchKey")
+        body = there.body or self.pictures.get(there.size, b"")
         about = b'%sETag: "%s"\r\nLast-Modified: %s\r\n' % (
             there.headers,
             there.etag,
             there.modified.encode(),
         )
-        return self.answer(200, about, b"" if head else there.body, size=there.size)
+        return self.answer(200, about, b"" if head else body, size=there.size)
 
     def error(self, status: int, code: bytes, *, head: bool = False) -> bytes:
         body = b"" if head else b"<Error><Code>%s</Code></Error>" % code
@@ -118,7 +122,7 @@ class Connection(asyncio.Protocol):
                 self._begin(head)
             taken, data = data[: self._missing], data[self._missing :]
             self._missing -= len(taken)
-            if self._size <= KEPT:
+            if self._size <= KEPT or self._size not in self._store.pictures:
                 self._body.append(taken)
             if not self._missing:
                 self._transport.write(self._finish())

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import environ
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from load import Watch, by_polling, over_websocket
 from platforms import Platform, Servers, corner, distributed
 from servers import S3
 
-PAGE = 100
+NEWEST = 10
 COMMON, KEPT, DURABLE = Variant(), Variant(keep_connections=True), Variant(durable=True)
 VARIANTS = {
     "Django, Celery, Redis, PostgreSQL": COMMON,
@@ -155,7 +155,7 @@ class Settled:
 
     platform: Platform
     amqp: str
-    patience: float = field(default=240.0)
+    patience: float = 240.0
 
     async def __call__(self, jobs: int) -> None:
         with anyio.fail_after(self.patience):
@@ -163,8 +163,8 @@ class Settled:
                 RabbitBus.open(self.amqp, name="benchmark") as bus,
                 aiohttp.ClientSession(self.platform.origin, headers=self.platform.headers) as http,
             ):
-                while await bus.depth(DERIVE) or await self._underived(http, min(jobs, PAGE)):
-                    await anyio.sleep(0.25)
+                while await bus.depth(DERIVE) or await self._underived(http, min(jobs, NEWEST)):
+                    await anyio.sleep(0.5)
 
     async def _underived(self, http: aiohttp.ClientSession, newest: int) -> bool:
         """Whether one of the newest lacks it: the queue is worked off from its oldest."""
