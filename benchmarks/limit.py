@@ -51,7 +51,7 @@ async def broker_loop(amqp: str, *, messages: int) -> dict[str, Any]:
             finally:
                 window.release()
 
-        await receiving.basic_consume(name, take)
+        consuming = await receiving.basic_consume(name, take)
         before, own, begun = cpu_seconds(roots), time.process_time(), time.perf_counter()
         async with asyncio.timeout(120), asyncio.TaskGroup() as group:
             for _ in range(messages):
@@ -60,6 +60,7 @@ async def broker_loop(amqp: str, *, messages: int) -> dict[str, Any]:
             await all_here.wait()
         seconds, own = time.perf_counter() - begun, time.process_time() - own
         broker = cpu_seconds(roots)["broker"] - before["broker"]
+        await receiving.basic_cancel(consuming.consumer_tag or "")
         await receiving.queue_delete(name)
     finally:
         await sender.close()
