@@ -11,10 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from fakes.a1111 import FakeA1111
 from fakes.kit import Trouble, listening
+from fakes.living import living
 from fakes.openai import KEY, FakeCompatible, FakeOpenAI, trouble
 from fakes.provider_server import Vendor, vendor
 from platforms import Platform, corner, distributed, embedded
@@ -36,25 +36,13 @@ class World:
     openai: FakeOpenAI
 
 
-@pytest.fixture(scope="module")
-def portal() -> Iterator[BlockingPortal]:
-    """Where the vendors live: they stay while tests, each with a loop of its own, come and go."""
-    with start_blocking_portal() as there:
-        yield there
-
-
 @pytest.fixture(scope="module", params=["embedded", "distributed"])
 def world(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
-    portal: BlockingPortal,
 ) -> Iterator[World]:
     folder = tmp_path_factory.mktemp(f"failover-{request.param}")
-    with ExitStack() as stack:
-
-        def live(context: Any) -> Any:
-            return stack.enter_context(portal.wrap_async_context_manager(context))
-
+    with living() as live, ExitStack() as stack:
         compatible, webui, openai = (
             live(listening(kind())) for kind in (FakeCompatible, FakeA1111, FakeOpenAI)
         )
