@@ -227,17 +227,25 @@ async def test_a_redirect_is_not_followed(subject: Subject, fake: FakeVendor, st
     assert found.result is Result.UNUSABLE
 
 
+def quoting(key: str, status: int) -> Trouble:
+    """An answer that has the key in every place where some vendor has a word of its own."""
+    said: dict[str, Any] = {"message": f"no: {key}", "type": key, "code": key, "param": key}
+    said |= {"status": key, "details": [{"reason": key, "retryDelay": key}]}
+    said["moderation_details"] = {"categories": [key]} if status == 422 else None
+    errors = [{"loc": ["body", key], "type": key, "msg": key}]
+    body = {"error": said, "detail": errors, "name": key, "errors": [f"{key}: no"], "id": key}
+    headers = {"retry-after": key, "x-request-id": key, "ratelimit": key, "x-error-message": key}
+    return Trouble(status=status, headers=headers, body=body)
+
+
 @pytest.mark.parametrize("status", [200, 400, 401, 402, 403, 404, 422, 429, 500])
 async def test_what_a_vendor_says_of_the_key_is_not_repeated(
     subject: Subject, fake: FakeVendor, status: int
 ) -> None:
-    key = subject.key or "id:secret"
-    said: dict[str, Any] = {"message": f"no: {key}", "type": key, "param": key, "status": key}
-    said["details"] = [{"reason": key, "retryDelay": key}]
-    body = {"error": said, "detail": key, "name": key, "errors": [key], "title": key, "id": key}
-    headers = {"retry-after": key, "x-request-id": key, "ratelimit": key, "x-error-message": key}
-    fake.trouble(subject.step, Trouble(status=status, headers=headers, body=body))
-    assert (await checked(subject, fake.url)).result is not Result.WORKS
+    for key in ("secret", "SECRET", "a_secret.7"):  # each could be one of a vendor's own words
+        fake.trouble(subject.step, quoting(key, status))
+        found = await checked(subject, fake.url, key=key if subject.key else "")
+        assert found.result is not Result.WORKS
 
 
 # What only one vendor says.

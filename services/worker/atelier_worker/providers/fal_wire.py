@@ -12,7 +12,7 @@ from atelier_core.contracts.catalogue import Model
 from atelier_core.domain.values import CostStatus, Money
 from atelier_worker.ports import Fault, Order, ProviderError
 from atelier_worker.providers.fitting import format_of
-from atelier_worker.providers.http import status_error
+from atelier_worker.providers.http import presentable, status_error
 from atelier_worker.providers.talk import Wire
 
 MEGAPIXEL: Final = 1024 * 1024  # prices are by started megapixel
@@ -109,7 +109,7 @@ def refused(response: httpx.Response, raw: bytes) -> ProviderError:
             error.fault, error.detail = Fault.BILLING, "The balance at fal is used up."
     elif any(problem.type == _FORBIDDEN for problem in said):
         error.fault, error.detail = Fault.MODERATED, "The provider blocked the prompt."
-    elif said and said[0].loc:
+    elif said and presentable(response, [str(word) for word in said[0].loc[-1:]]):
         field = re.sub(r"\W", "", str(said[0].loc[-1]))[:40]  # its name, never what was in it
         error.detail = f"fal does not take what is in {field!r}."
     return error

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from atelier_worker.ports import Fault, ProviderError
-from atelier_worker.providers.http import believable, status_error
+from atelier_worker.providers.http import believable, presentable, status_error
 
 BLOCKED: Final = frozenset(
     {
@@ -120,7 +120,8 @@ def refused(response: httpx.Response, raw: bytes) -> ProviderError:
     except ValidationError:
         error = Error()
     reasons = [d.reason for d in error.details if d.reason and _WORD.fullmatch(d.reason)]
-    said = [error.status, *reasons] if _WORD.fullmatch(error.status) else reasons
+    words = [error.status, *reasons] if _WORD.fullmatch(error.status) else reasons
+    said = presentable(response, words)
     sentence = f"The provider answered {response.status_code}{': ' if said else ''}"
     found = status_error(response, f"{sentence}{', '.join(said)}.", request_id=None)
     for reason in reasons:

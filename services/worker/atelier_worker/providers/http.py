@@ -5,7 +5,7 @@ The transport is aiohttp's: httpx's own does not carry thousands of open calls.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -26,6 +26,7 @@ LONGEST_WAIT: Final = 3600.0  # seconds: one absurd header must not switch a ven
 CONNECT: Final = 10.0  # seconds
 ANSWER: Final = 440.0  # seconds between two bytes: just less than a call may take
 
+_KEYS: Final = ("authorization", "x-goog-api-key")  # the headers that hold one
 _NOT_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 BY_STATUS: Final[Mapping[int, Fault]] = {
@@ -138,6 +139,13 @@ def status_error(response: httpx.Response, detail: str, *, request_id: str | Non
         retry_after=retry_after(response.headers),
         provider_request_id=request_id,
     )
+
+
+def presentable(response: httpx.Response, words: Iterable[str]) -> list[str]:
+    """Those of a vendor's `words` that do not quote the key it was asked with."""
+    sent = [response.request.headers.get(name, "") for name in _KEYS]
+    keys = [value.split()[-1] for value in sent if value.split()]
+    return [word for word in words if not any(word in key or key in word for key in keys)]
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from atelier_core.domain.values import Money
 from atelier_worker.ports import WAITING, Fault, ProviderError
-from atelier_worker.providers.http import believable, retry_after, status_error
+from atelier_worker.providers.http import believable, presentable, retry_after, status_error
 
 _BLOCKED: Final = frozenset({"moderation_blocked", "content_policy_violation", "content_filter"})
 _UNPAID: Final = frozenset(
@@ -67,12 +67,12 @@ def refused(response: httpx.Response, raw: bytes) -> ProviderError:
     if refusal.code in _BLOCKED or refusal.moderation_details is not None:
         return ProviderError(
             Fault.MODERATED,
-            _moderated(refusal),
+            _moderated(response, refusal),
             http_status=status,
             provider_request_id=named,
             cost=_unbought(refusal),
         )
-    sentence = _sentence(refusal, status)
+    sentence = _sentence(response, refusal)
     error = status_error(response, sentence, request_id=named)
     fault = _by_code(refusal) or error.fault
     if fault is Fault.INVALID_REQUEST:
@@ -119,22 +119,24 @@ def _by_code(refusal: Refusal) -> Fault | None:
     return None
 
 
-def _sentence(refusal: Refusal, status: int) -> str:
+def _sentence(response: httpx.Response, refusal: Refusal) -> str:
     known = [
         f"{name} {value}"
         for name, value in (("code", refusal.code), ("parameter", refusal.param))
-        if value is not None and _WORD.fullmatch(str(value))
+        if value is not None and _WORD.fullmatch(str(value)) and presentable(response, [str(value)])
     ]
-    return f"The provider answered {status}{': ' if known else ''}{', '.join(known)}."
+    about = f": {', '.join(known)}" if known else ""
+    return f"The provider answered {response.status_code}{about}."
 
 
-def _moderated(refusal: Refusal) -> str:
+def _moderated(response: httpx.Response, refusal: Refusal) -> str:
     details = refusal.moderation_details
     if details is not None:
         found = [word for word in details.categories if _WORD.fullmatch(word)]
     else:
         said = _CATEGORIES.search(refusal.message)
         found = [said[1]] if said else []
+    found = presentable(response, found)
     what = "the picture" if details and details.moderation_stage == "output" else "the prompt"
     return f"The provider blocked {what}{': ' if found else ''}{', '.join(found)}."
 

@@ -19,6 +19,7 @@ from atelier_worker.providers.costs import listed
 from atelier_worker.providers.fitting import format_of, model_of, nearest_ratio, vendors_name
 from atelier_worker.providers.http import (
     open_client,
+    presentable,
     read_body,
     read_refusal,
     status_error,
@@ -165,6 +166,7 @@ def _refused(response: httpx.Response, raw: bytes) -> ProviderError:
             cost=Money.exactly("0"),  # "you were not charged"
         )
     wrong = [found[1] for error in refusal.errors if (found := _FIELD.match(error))]
+    wrong = presentable(response, wrong)
     about = f": {', '.join(wrong)}" if wrong else ""
     error = status_error(response, f"The provider answered {status}{about}.", request_id=named)
     error.fault = fault or error.fault
