@@ -52,7 +52,8 @@ def seed_of(job_id: str) -> int:
 
 def now() -> datetime:
     """The machine's time, UTC, in whole milliseconds (what databases keep)."""
-    return milliseconds(datetime.now(UTC))
+    time = datetime.now(UTC)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 def milliseconds(time: datetime) -> datetime:
