@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  BLANK, MAX_ROWS, addRow, capabilities, editRow, fromRequest, offer, placeErrors, removeRow, restored, toRequest, tooLong, validSeed, withoutSent,
+  BLANK, MAX_ROWS, addRow, candidates, capabilities, editRow, fromRequest, offer, placeErrors, removeRow, restored, toRequest, tooLong, validNumber,
+  validSeed, withoutSent, wrongNumbers,
 } from "../../../services/gallery/atelier_gallery/web/pages/generate/form.js";
 
 const CAN = { sizes: ["512x512"], aspect_ratios: ["1:1", "3:2"], max_n: 4, seed: true, negative_prompt: true, output_formats: ["png"] };
@@ -43,18 +44,27 @@ test("only what the model can do is sent", () => {
   assert.deepEqual(toRequest(form, CAN).body, {
     prompt: "a", n: 4, size: "512x512", model: "m", style: "ink", negative_prompt: "x", seed: 0, output_format: "png",
   });
+  assert.deepEqual(toRequest({ ...form, steps: "9", guidance: "3.5", quality: "high" }, CAN).body, toRequest(form, CAN).body);
+  const effort = { ...CAN, steps: [1, 50], guidance: [0, 10], qualities: ["low", "high"] };
+  const { steps, guidance, quality } = toRequest({ ...form, steps: " 9 ", guidance: "3.5", quality: "high" }, effort).body;
+  assert.deepEqual([steps, guidance, quality], [9, 3.5, "high"]);
+  assert.ok(!("quality" in toRequest({ ...form, quality: "max" }, effort).body));
   const nothing = { sizes: [], aspect_ratios: [], max_n: 1, seed: false, negative_prompt: false, output_formats: [] };
   assert.deepEqual(toRequest(form, nothing).body, { prompt: "a", n: 1, model: "m", style: "ink" });
 });
 
 test("capabilities are those of the model, or of whatever is on", () => {
   const models = [
-    { id: "a", available: true, capabilities: CAN },
-    { id: "b", available: false, capabilities: { ...CAN, max_n: 10, sizes: ["64x64"] } },
+    { id: "a", available: true, capabilities: { ...CAN, steps: [5, 50], guidance: null, qualities: ["low"] } },
+    { id: "b", aliases: ["bee"], available: false, capabilities: { ...CAN, max_n: 10, sizes: ["64x64"] } },
+    { id: "c", available: true, capabilities: { ...CAN, steps: [1, 9], guidance: [1.5, 3], qualities: ["low", "max"] } },
   ];
-  assert.equal(capabilities(models, "").max_n, 4);
-  assert.deepEqual(capabilities(models, "b").sizes, ["64x64"]);
-  assert.equal(capabilities([], "").max_n, 1);
+  const can = (model) => capabilities(candidates(models, model));
+  assert.equal(can("").max_n, 4);
+  assert.deepEqual([can("").steps, can("").guidance, can("").qualities], [[1, 50], [1.5, 3], ["low", "max"]]);
+  assert.deepEqual([can("b").sizes, can("bee").sizes], [["64x64"], ["64x64"]]);
+  assert.deepEqual([can("b").steps, can("b").qualities], [null, []]);
+  assert.equal(capabilities(candidates([], "")).max_n, 1);
 });
 
 test("errors are shown at their rows", () => {
@@ -77,6 +87,20 @@ test("limits of prompts and seeds", () => {
   assert.ok(!["4294967296", "-1", "1.5", "x", "99999999999"].some(validSeed));
 });
 
+test("a number is nothing, or within its bounds", () => {
+  assert.ok(["", " ", "1", " 50 "].every((text) => validNumber(text, [1, 50], true)));
+  assert.ok(!["0", "51", "2.5", "-3", "1e1", "x", "１"].some((text) => validNumber(text, [1, 50], true)));
+  assert.ok(["0", "7.25", ".5", "10"].every((text) => validNumber(text, [0, 10], false)));
+  assert.ok(!["10.1", "-1", "3,5", "1.", "."].some((text) => validNumber(text, [0, 10], false)));
+});
+
+test("what the model takes no notice of cannot be wrong", () => {
+  const form = { ...BLANK, steps: "99", guidance: "x" };
+  assert.deepEqual(wrongNumbers(form, CAN), []);
+  const wrong = wrongNumbers(form, { ...CAN, steps: [1, 50], guidance: [0, 10] });
+  assert.deepEqual(wrong, [{ field: "steps", bounds: [1, 50] }, { field: "guidance", bounds: [0, 10] }]);
+});
+
 test("a draft of another time does no harm", () => {
   assert.deepEqual(restored(null), BLANK);
   assert.deepEqual(restored({ rows: [], n: "3", style: "ink", other: 1 }), { ...BLANK, style: "ink" });
@@ -84,6 +108,7 @@ test("a draft of another time does no harm", () => {
 });
 
 test("the settings of a picture, with its seed", () => {
-  const form = fromRequest({ prompt: "a", n: 4, size: "512x512", style: null, model: "auto", output_format: "png", seed: 1 }, 42);
+  const form = fromRequest({ prompt: "a", n: 4, size: "512x512", style: null, model: "auto", output_format: "png", seed: 1, steps: 20, guidance: 0, quality: null }, 42);
   assert.deepEqual([form.rows, form.size, form.seed, form.n, form.model, form.style], [rows("a"), "512x512", "42", 1, "", ""]);
+  assert.deepEqual([form.steps, form.guidance, form.quality], ["20", "0", ""]);
 });

@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { bytes, duration, money, t, tOr } from "../../../services/gallery/atelier_gallery/web/core/i18n.js";
+import { bytes, cost, duration, money, t, tOr } from "../../../services/gallery/atelier_gallery/web/core/i18n.js";
 import { strings } from "../../../services/gallery/atelier_gallery/web/core/strings.en.js";
 import { PROMPT_LIMIT, codePoints, shorten } from "../../../services/gallery/atelier_gallery/web/core/text.js";
 
@@ -37,12 +37,20 @@ test("every status and every code a job can end with has words", () => {
   }
 });
 
+test("every quality that a model knows has words", () => {
+  const { models } = JSON.parse(readFileSync(join(WEB, "../../../../shared/atelier_core/contracts/catalogue.json"), "utf8"));
+  const known = new Set(models.flatMap(({ capabilities }) => capabilities.qualities ?? []));
+  assert.ok(known.size > 2);
+  for (const quality of known) assert.ok(strings[`quality.${quality}`], quality);
+});
+
 test("values are filled in, counts choose the form, unknown keys are refused", () => {
   assert.equal(t("generate.submit", { count: 1 }), "Generate 1 picture");
   assert.equal(t("generate.submit", { count: 1200 }), "Generate 1,200 pictures");
   assert.equal(t("gallery.noMatch", { q: "{count} $& <b>" }), "Nothing matches “{count} $& <b>”.");
   assert.throws(() => t("no.such.key"));
   assert.equal(tOr("error.from_the_future", "error.other"), t("error.other"));
+  assert.equal(tOr("quality.ultra", "quality.other", { name: "ultra" }), "ultra");
 });
 
 test("lengths of time, sizes and money", () => {
@@ -53,6 +61,11 @@ test("lengths of time, sizes and money", () => {
   assert.equal(money(usd("0.04"), 3), "$0.12");
   assert.equal(money(usd("0.04", "estimated")), "about $0.04");
   assert.equal(money(usd(null, "unknown")), "Price unknown");
+  const range = (min, max, status = "exact") => ({ min, max, currency: "USD", status });
+  assert.equal(cost(range("0.04", "0.08"), 2), "$0.08 – $0.16");
+  assert.equal(cost(range("0.006", "0.422", "estimated")), "about $0.006 – $0.422");
+  assert.equal(cost(range("0", "0.08")), "$0.00 – $0.08");
+  assert.deepEqual([range("0", "0"), range(null, null, "unknown"), range("0.5", "0.5")].map((each) => cost(each)), ["Free", "Price unknown", "$0.50"]);
 });
 
 test("prompts are counted in code points, as the API does", () => {

@@ -117,6 +117,8 @@ export function createApi({ fetch, authenticate, clock = () => {}, timeout = 20_
     retry: (id, key) => request("POST", `/v1/jobs/${encodeURIComponent(id)}/retry`, { key }),
     /** @param {unknown} body @param {string} key @returns {Promise<Job>} */
     createJob: (body, key) => request("POST", "/v1/jobs", { body, key }),
+    /** What that job would be, and cost. @param {unknown} body @param {AbortSignal} signal @returns {Promise<{cost: import("./types.js").CostRange}>} */
+    dryRun: (body, signal) => request("POST", "/v1/jobs", { body, query: { dry_run: true }, signal }),
     /** @param {unknown} body @param {string} key @returns {Promise<{id: string, job_ids: string[]}>} */
     createBatch: (body, key) => request("POST", "/v1/batches", { body, key }),
   };

@@ -22,9 +22,15 @@ export function t(key, values = {}) {
   });
 }
 
-/** The text of `key` when there is one, else that of `fallback`. @param {string} key @param {string} fallback */
-export function tOr(key, fallback) {
-  return strings[key] === undefined ? t(fallback) : t(key);
+/**
+ * The text of `key` when there is one, else that of `fallback`.
+ *
+ * @param {string} key
+ * @param {string} fallback
+ * @param {Record<string, string | number>} [values]
+ */
+export function tOr(key, fallback, values = {}) {
+  return t(strings[key] === undefined ? fallback : key, values);
 }
 
 const numbers = new Intl.NumberFormat(LOCALE);
@@ -67,11 +73,20 @@ export function bytes(count) {
  * @param {number} [times]
  */
 export function money({ amount, currency, status }, times = 1) {
-  if (amount === null) return t("money.unknown");
-  const value = Number(amount) * times;
-  if (value === 0) return t("money.free");
-  const text = new Intl.NumberFormat(LOCALE, {
-    style: "currency", currency, minimumFractionDigits: 2, maximumFractionDigits: 4,
-  }).format(value);
+  return cost({ min: amount, max: amount, currency, status }, times);
+}
+
+/**
+ * From the least to the most it may be.
+ *
+ * @param {import("./types.js").CostRange} range
+ * @param {number} [times]
+ */
+export function cost({ min, max, currency, status }, times = 1) {
+  if (min === null || max === null) return t("money.unknown");
+  const [least, most] = [Number(min) * times, Number(max) * times];
+  if (most === 0) return t("money.free");
+  const format = new Intl.NumberFormat(LOCALE, { style: "currency", currency, minimumFractionDigits: 2, maximumFractionDigits: 4 });
+  const text = least === most ? format.format(most) : format.formatRange(least, most);
   return status === "exact" ? text : t("money.about", { amount: text });
 }

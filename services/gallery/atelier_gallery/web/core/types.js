@@ -8,6 +8,12 @@
  * @property {string} currency
  * @property {"exact"|"estimated"|"unknown"} status
  *
+ * @typedef {object} CostRange
+ * @property {string | null} min
+ * @property {string | null} max
+ * @property {string} currency
+ * @property {"exact"|"estimated"|"unknown"} status
+ *
  * @typedef {object} ImageRequest
  * @property {string} prompt
  * @property {string | null} [negative_prompt]
@@ -17,6 +23,9 @@
  * @property {number | null} [seed]
  * @property {string | null} [style]
  * @property {string | null} [output_format]
+ * @property {number | null} [steps]
+ * @property {number | null} [guidance]
+ * @property {string | null} [quality]
  * @property {string | null} [model]
  *
  * @typedef {object} JobImage
@@ -77,11 +86,15 @@
  * @property {boolean} seed
  * @property {boolean} negative_prompt
  * @property {string[]} output_formats
+ * @property {[number, number] | null} [steps]  the least and the most; null: it takes none
+ * @property {[number, number] | null} [guidance]
+ * @property {string[]} [qualities]
  *
  * @typedef {object} Model
  * @property {string} id
  * @property {string} name
  * @property {string} provider
+ * @property {string[]} [aliases]
  * @property {boolean} available
  * @property {Capabilities} capabilities
  * @property {Money} [price]

@@ -14,6 +14,9 @@ import { PROMPT_LIMIT, codePoints } from "../../core/text.js";
  * @property {string} negative
  * @property {string} seed
  * @property {string} format
+ * @property {string} steps
+ * @property {string} guidance
+ * @property {string} quality
  *
  * @typedef {import("../../core/types.js").Capabilities} Capabilities
  */
@@ -23,6 +26,7 @@ export const MAX_ROWS = 100;
 /** @type {Form} */
 export const BLANK = {
   rows: [{ id: 1, text: "" }], model: "", style: "", aspect: "1:1", size: "", n: 1, negative: "", seed: "", format: "",
+  steps: "", guidance: "", quality: "",
 };
 
 /** The form from what was kept, which an older page may have written. @param {any} kept @returns {Form} */
@@ -97,8 +101,8 @@ export function toRequest(form, can) {
     : { batch: true, body: { prompts, ...shared }, rows };
 }
 
-/** @param {Form} form @param {Capabilities} can */
-function parameters(form, can) {
+/** What all prompts share, as far as the model can do it. @param {Form} form @param {Capabilities} can */
+export function parameters(form, can) {
   /** @type {Record<string, unknown>} */
   const body = { n: Math.min(form.n, can.max_n) };
   if (form.size && can.sizes.includes(form.size)) body["size"] = form.size;
@@ -108,12 +112,39 @@ function parameters(form, can) {
   if (form.negative.trim() && can.negative_prompt) body["negative_prompt"] = form.negative.trim();
   if (form.seed.trim() && can.seed) body["seed"] = Number(form.seed);
   if (form.format && can.output_formats.includes(form.format)) body["output_format"] = form.format;
+  if (form.steps.trim() && can.steps) body["steps"] = Number(form.steps);
+  if (form.guidance.trim() && can.guidance) body["guidance"] = Number(form.guidance);
+  if (form.quality && can.qualities?.includes(form.quality)) body["quality"] = form.quality;
   return body;
 }
 
 /** Whether `seed` is what the API takes: nothing, or a whole number below 2³². @param {string} seed */
 export function validSeed(seed) {
   return /^\s*\d{0,10}\s*$/.test(seed) && Number(seed) < 2 ** 32;
+}
+
+/**
+ * Whether `text` is nothing, or a number within `bounds`.
+ *
+ * @param {string} text
+ * @param {readonly [number, number]} bounds
+ * @param {boolean} whole
+ */
+export function validNumber(text, [least, most], whole) {
+  if (!text.trim()) return true;
+  return (whole ? /^\s*\d+\s*$/ : /^\s*\d*\.?\d+\s*$/).test(text) && Number(text) >= least && Number(text) <= most;
+}
+
+/** The fields that do not hold what the API takes, of those that would be sent. @param {Form} form @param {Capabilities} can */
+export function wrongNumbers(form, can) {
+  /** @type {{field: "seed" | "steps" | "guidance", bounds: readonly [number, number]}[]} */
+  const wrong = [];
+  if (!validSeed(form.seed)) wrong.push({ field: "seed", bounds: [0, 2 ** 32 - 1] });
+  for (const field of /** @type {const} */ (["steps", "guidance"])) {
+    const bounds = can[field];
+    if (bounds && !validNumber(form[field], bounds, field === "steps")) wrong.push({ field, bounds });
+  }
+  return wrong;
 }
 
 /**
@@ -137,26 +168,42 @@ export function placeErrors(errors, rows) {
 }
 
 /** @type {Capabilities} */
-const NOTHING = { sizes: [], aspect_ratios: [], max_n: 1, seed: false, negative_prompt: false, output_formats: [] };
+const NOTHING = {
+  sizes: [], aspect_ratios: [], max_n: 1, seed: false, negative_prompt: false, output_formats: [], steps: null, guidance: null, qualities: [],
+};
 
 /**
- * What can be asked of `model`, and of "" whatever any available model can: the platform chooses one that fits.
+ * Who may draw: the model of that id or alias, and of "" whoever is available.
  *
  * @param {readonly import("../../core/types.js").Model[]} models
  * @param {string} model
+ */
+export const candidates = (models, model) =>
+  models.filter((each) => (model ? each.id === model || each.aliases?.includes(model) : each.available));
+
+/**
+ * What can be asked of `models`: whatever one of them can, for the platform chooses one that fits.
+ *
+ * @param {readonly import("../../core/types.js").Model[]} models
  * @returns {Capabilities}
  */
-export function capabilities(models, model) {
-  const chosen = models.filter((each) => (model ? each.id === model : each.available));
-  return chosen.map((each) => each.capabilities).reduce((all, one) => ({
+export function capabilities(models) {
+  return models.map((each) => each.capabilities).reduce((all, one) => ({
     sizes: union(all.sizes, one.sizes),
     aspect_ratios: union(all.aspect_ratios, one.aspect_ratios),
     max_n: Math.max(all.max_n, one.max_n),
     seed: all.seed || one.seed,
     negative_prompt: all.negative_prompt || one.negative_prompt,
     output_formats: union(all.output_formats, one.output_formats),
+    steps: widest(all.steps, one.steps),
+    guidance: widest(all.guidance, one.guidance),
+    qualities: union(all.qualities ?? [], one.qualities ?? []),
   }), NOTHING);
 }
+
+/** @typedef {Capabilities["steps"]} Bounds */
+/** @param {Bounds} a @param {Bounds} b @returns {Bounds} */
+const widest = (a, b) => (a && b ? [Math.min(a[0], b[0]), Math.max(a[1], b[1])] : a ?? b ?? null);
 
 /** @param {readonly string[]} a @param {readonly string[]} b */
 const union = (a, b) => [...new Set([...a, ...b])];
@@ -179,5 +226,8 @@ export function fromRequest(request, seed) {
     negative: request.negative_prompt ?? "",
     seed: seed === null ? "" : String(seed),
     format: request.output_format ?? "",
+    steps: String(request.steps ?? ""),
+    guidance: String(request.guidance ?? ""),
+    quality: request.quality ?? "",
   };
 }

@@ -2,7 +2,10 @@
 import { ApiError, repeating, unknownOutcome } from "../../core/api.js";
 import { t, tOr } from "../../core/i18n.js";
 import { batch, computed, effect, signal } from "../../ui/html.js";
-import { addRow, capabilities, editRow, offer, placeErrors, removeRow, toRequest, tooLong, validSeed, withoutSent, written } from "./form.js";
+import {
+  addRow, candidates, capabilities, editRow, offer, parameters, placeErrors, removeRow, toRequest, tooLong, withoutSent, written, wrongNumbers,
+} from "./form.js";
+import { createPrice } from "./price.js";
 
 /**
  * @typedef {import("./form.js").Form} Form
@@ -30,8 +33,17 @@ export function createGenerate({ api, store, toasts, newKey, draft, sleep }) {
   const problems = signal(NO_PROBLEMS);
   /** The row to put the caret in, once it is there; the count makes every wish a new one. */
   const focusRow = signal({ id: 0, count: 0 });
-  const can = computed(() => capabilities(models.value, form.value.model));
+  const chosen = computed(() => candidates(models.value, form.value.model));
+  const can = computed(() => capabilities(chosen.value));
   const images = computed(() => written(form.value).length * Math.min(form.value.n, can.value.max_n));
+  const price = createPrice({
+    api, sleep,
+    question() {
+      const prompts = written(form.value).length;
+      if (!prompts || !chosen.value.length || wrongNumbers(form.value, can.value).length) return null;
+      return { prompts, parameters: parameters(form.value, can.value), free: chosen.value.every((each) => each.price?.amount === "0") };
+    },
+  });
   /** A submission whose outcome is unknown keeps its key: sending it again is the same submission. @type {{key: string, text: string} | null} */
   let unanswered = null;
 
@@ -47,11 +59,11 @@ export function createGenerate({ api, store, toasts, newKey, draft, sleep }) {
   };
 
   function wrong() {
-    const { rows, seed } = form.peek();
+    const { rows } = form.peek();
     const byRow = new Map(rows.filter(tooLong).map((row) => [row.id, t("generate.tooLong")]));
     const first = rows[0];
     if (!written(form.peek()).length && first) byRow.set(first.id, t("generate.empty"));
-    return { byRow, rest: validSeed(seed) ? [] : [t("generate.badSeed")] };
+    return { byRow, rest: wrongNumbers(form.peek(), can.peek()).map(sentence) };
   }
 
   async function submit() {
@@ -97,7 +109,7 @@ export function createGenerate({ api, store, toasts, newKey, draft, sleep }) {
   }
 
   return {
-    form, models, styles, sending, problems, focusRow, can, images, change, submit,
+    form, models, styles, sending, problems, focusRow, can, images, price, change, submit,
 
     add() {
       const rows = addRow(form.peek().rows);
@@ -139,6 +151,11 @@ export function createGenerate({ api, store, toasts, newKey, draft, sleep }) {
       });
     },
   };
+}
+
+/** @param {ReturnType<typeof wrongNumbers>[number]} wrong */
+function sentence({ field, bounds: [least, most] }) {
+  return field === "seed" ? t("generate.badSeed") : t(`generate.${field}.wrong`, { least, most });
 }
 
 /** @typedef {ReturnType<typeof createGenerate>} Generate */

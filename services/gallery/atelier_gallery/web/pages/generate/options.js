@@ -1,8 +1,6 @@
 import { t } from "../../core/i18n.js";
-import { Chips, Field, Select, Stepper } from "../../ui/field.js";
-import { Icon } from "../../ui/icon.js";
+import { Chips, Select, Stepper } from "../../ui/field.js";
 import { h, html } from "../../ui/html.js";
-import { validSeed } from "./form.js";
 
 /** @typedef {{model: import("./model.js").Generate}} Props */
 
@@ -53,47 +51,17 @@ export function CountChoice({ model }) {
 
 /** @param {Props} props */
 export function ModelChoice({ model }) {
+  const { model: wanted } = model.form.value;
+  const other = wanted && !model.models.value.some(({ id }) => id === wanted);
   return h(Select, {
-    id: "model", label: t("generate.model"), value: model.form.value.model,
+    id: "model", label: t("generate.model"), value: wanted,
     onChange: (value) => model.change({ model: value }),
     options: [
       { value: "", label: t("generate.autoModel") },
+      ...(other ? [{ value: wanted, label: wanted }] : []),
       ...model.models.value.map(({ id, name, available }) => ({
         value: id, disabled: !available, label: available ? name : t("generate.offModel", { name }),
       })),
     ],
   });
-}
-
-/** What most people never need. @param {Props} props */
-export function More({ model }) {
-  const { negative, seed, size, format } = model.form.value;
-  const can = model.can.value;
-  /** @param {(value: string) => void} set */
-  const input = (set) => (/** @type {Event} */ event) => set(/** @type {HTMLInputElement} */ (event.currentTarget).value);
-  return html`<details class="more">
-    <summary>${h(Icon, { name: "sliders" })}${t("generate.moreSettings")}</summary>
-    <div class="more-fields">
-      ${h(Field, {
-    id: "negative", label: t("generate.negative"), hint: can.negative_prompt ? t("generate.negativeHint") : t("generate.cannot"),
-    control: (described) => html`<textarea id="negative" class="input" rows="2" dir="auto" maxlength="4000" value=${negative}
-      disabled=${!can.negative_prompt} aria-describedby=${described} onInput=${input((value) => model.change({ negative: value }))}></textarea>`,
-  })}
-      <div class="pair">
-      ${h(Field, {
-    id: "seed", label: t("generate.seed"), hint: can.seed ? t("generate.seedHint") : t("generate.cannot"),
-    ...(validSeed(seed) ? {} : { error: t("generate.badSeed") }),
-    control: (described) => html`<input id="seed" class="input" inputmode="numeric" autocomplete="off" value=${seed} placeholder=${t("generate.anySeed")}
-      disabled=${!can.seed} aria-invalid=${validSeed(seed) ? undefined : "true"} aria-describedby=${described}
-      onInput=${input((value) => model.change({ seed: value }))} />`,
-  })}
-      ${h(Select, {
-    id: "format", label: t("generate.format"), value: format, onChange: (value) => model.change({ format: value }),
-    options: [{ value: "", label: t("generate.anyFormat") }, ...can.output_formats.map((each) => ({ value: each, label: each.toUpperCase() }))],
-  })}</div>
-      ${h(Select, {
-    id: "size", label: t("generate.size"), value: size, onChange: (value) => model.change({ size: value }),
-    options: [{ value: "", label: t("generate.sizeByShape") }, ...can.sizes.map((each) => ({ value: each, label: each.replace("x", " × ") }))],
-  })}
-    </div></details>`;
 }

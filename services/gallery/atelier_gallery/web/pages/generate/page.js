@@ -1,8 +1,9 @@
-import { money, t } from "../../core/i18n.js";
+import { cost, t } from "../../core/i18n.js";
 import { Button } from "../../ui/button.js";
 import { h, html, useRef } from "../../ui/html.js";
-import { CountChoice, ModelChoice, More, ShapeChoice, StyleChoice } from "./options.js";
 import { MAX_ROWS } from "./form.js";
+import { More } from "./more.js";
+import { CountChoice, ModelChoice, ShapeChoice, StyleChoice } from "./options.js";
 import { PromptRow } from "./rows.js";
 
 /** Keys of the examples: `example.KEY` is the name, `example.KEY.prompt` what it types. */
@@ -54,11 +55,11 @@ function Examples({ model }) {
 function Submit({ model }) {
   const busy = model.sending.value !== "idle";
   const count = model.images.value;
-  const price = model.models.value.find((each) => (model.form.value.model ? each.id === model.form.value.model : each.available))?.price;
+  const price = model.price.value;
   const words = model.sending.value === "repeating" ? t("generate.repeating")
     : busy ? t("generate.sending")
     : count ? t("generate.submit", { count }) : t("generate.submitNothing");
   return html`${h(Button, { type: "submit", look: "primary", icon: "spark", disabled: busy, children: words })}
-    <p class="hint submit-hint">${count && price ? html`<span>${money(price, count)}</span>` : html`<span></span>`}
+    <p class="hint submit-hint"><span>${price && cost(price.cost, price.prompts)}</span>
       <span class="shortcut"><kbd>Ctrl</kbd> <kbd>Enter</kbd></span></p>`;
 }

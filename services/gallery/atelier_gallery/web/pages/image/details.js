@@ -1,4 +1,4 @@
-import { bytes, date, money, number, t } from "../../core/i18n.js";
+import { bytes, date, money, number, t, tOr } from "../../core/i18n.js";
 import { Attempts } from "../../ui/attempts.js";
 import { Button, IconButton } from "../../ui/button.js";
 import { copy } from "../../ui/copy.js";
@@ -51,6 +51,9 @@ export function facts(image, job) {
     ["image.style", request?.style],
     ["image.model", image.model],
     ["image.seed", image.seed === null ? null : String(image.seed), true],
+    ["image.quality", request?.quality && tOr(`quality.${request.quality}`, "quality.other", { name: request.quality })],
+    ["image.steps", typeof request?.steps === "number" ? number(request.steps) : null],
+    ["image.guidance", typeof request?.guidance === "number" ? number(request.guidance) : null],
     ["image.size", `${number(image.width)} × ${number(image.height)}`],
     ["image.file", `${image.content_type.replace("image/", "").toUpperCase()}, ${bytes(image.bytes)}`],
     ["image.cost", job ? money(job.cost) : null],
