@@ -12,6 +12,7 @@ from atelier_core.domain.run import RunRecord
 BULK_IMAGES = 10  # a batch with more images than this is bulk
 OVERTAKEN = timedelta(minutes=10)  # later jobs have started: this one's message is gone
 PATIENCE = timedelta(minutes=5)  # after the time that a deferral announced
+HEARD_OF = timedelta(seconds=2)  # a run that begins tells of it, or has ended, in less
 FIRST_SWEEP = timedelta(minutes=10)  # until the second; doubles each time
 LAST_SWEEP = timedelta(hours=6)
 
@@ -28,10 +29,16 @@ def last_moment(job: Job) -> datetime:
 
 
 def deadline(job: Job) -> datetime:
-    """When its next deadline passes: as long as no attempt is known, that for the first counts."""
+    """When it must have ended here: as long as no attempt is known, the start deadline counts.
+
+    A free call has no record at first, and the worker decides by the very second: what it began
+    in time gets a moment to be heard of.
+    """
     start = None if job.attempts else job.request.start_deadline
     done = last_moment(job)
-    return done if start is None else min(done, job.created_at + timedelta(seconds=start))
+    if start is None:
+        return done
+    return min(done, job.created_at + timedelta(seconds=start) + HEARD_OF)
 
 
 def is_bulk(job: Job) -> bool:

@@ -147,8 +147,8 @@ async def test_a_start_deadline_ends_a_job_that_nobody_began() -> None:
     ending, jobs, _, told = parts()
     job = accept(accepted(start_deadline=60, deadline=600))
     await jobs.save_many([Change(job, read=0)])
-    assert await ending.expire_overdue(job.created_at + timedelta(seconds=59)) == 0
-    assert await ending.expire_overdue(job.created_at + timedelta(seconds=61)) == 1
+    assert await ending.expire_overdue(job.created_at + timedelta(seconds=61)) == 0
+    assert await ending.expire_overdue(job.created_at + timedelta(seconds=62)) == 1
     (late,) = await jobs.find_many([job.id], owners=[OWNER])
     assert (late.status, late.attempts) == ("expired", ())
     assert late.error is not None
@@ -181,7 +181,7 @@ async def test_a_start_deadline_spares_a_job_that_has_begun(meanwhile: bool) -> 
         blobs.record = begun
     else:
         await write(blobs, job.id, begun)
-    soon = job.created_at + timedelta(seconds=61)
+    soon = job.created_at + timedelta(seconds=62)
     assert await ending.expire_overdue(soon) == 1
     assert await stored(blobs, job.id) == begun
     (running,) = await jobs.find_many([job.id], owners=[OWNER])
