@@ -17,9 +17,9 @@ from atelier_worker.providers.checks import checked_key, checked_url
 from atelier_worker.providers.costs import listed
 from atelier_worker.providers.fetch import Fetcher
 from atelier_worker.providers.fitting import model_of, models, vendors_name
-from atelier_worker.providers.http import open_client
+from atelier_worker.providers.http import open_client, request_id
 from atelier_worker.providers.images_api import ask, inline, model_names, read_answer
-from atelier_worker.providers.images_errors import RefusedError, request_id
+from atelier_worker.providers.images_errors import RefusedError
 from atelier_worker.providers.unqueued import Unqueued
 
 SHORT: Final = 64 * 1024  # bytes: an answer with addresses, not pictures

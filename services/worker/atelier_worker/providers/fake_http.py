@@ -20,6 +20,7 @@ from atelier_worker.providers.http import (
     IN_THREAD,
     open_client,
     read_body,
+    request_id,
     status_error,
     transport_errors,
 )
@@ -164,7 +165,7 @@ def _check(response: httpx.Response) -> None:
             Fault.MODERATED,
             "The provider blocked the prompt.",
             http_status=response.status_code,
-            provider_request_id=response.headers.get("x-request-id"),
+            provider_request_id=request_id(response),
             cost=Money.exactly("0"),
         )
     raise _refused(response)
@@ -172,7 +173,7 @@ def _check(response: httpx.Response) -> None:
 
 def _refused(response: httpx.Response, _: bytes = b"") -> ProviderError:
     detail = f"The provider answered {response.status_code}."
-    return status_error(response, detail, request_id=response.headers.get("x-request-id"))
+    return status_error(response, detail, request_id=request_id(response))
 
 
 def _parse(kind: type[_State], response: httpx.Response) -> _State:

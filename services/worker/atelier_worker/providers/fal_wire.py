@@ -12,7 +12,7 @@ from atelier_core.contracts.catalogue import Model
 from atelier_core.domain.values import CostStatus, Money
 from atelier_worker.ports import Fault, Order, ProviderError
 from atelier_worker.providers.fitting import format_of
-from atelier_worker.providers.http import presentable, status_error
+from atelier_worker.providers.http import presentable, request_id, status_error
 from atelier_worker.providers.talk import Wire
 
 MEGAPIXEL: Final = 1024 * 1024  # prices are by started megapixel
@@ -98,8 +98,8 @@ def cost_of(order: Order, model: Model, pictures: int) -> Money:
 
 def refused(response: httpx.Response, raw: bytes) -> ProviderError:
     """The error of an answer. Of fal's sentences nothing is passed on: they quote the input."""
-    request_id = response.headers.get("x-fal-request-id")
-    error = status_error(response, f"fal answered {response.status_code}.", request_id=request_id)
+    named = request_id(response, "x-fal-request-id")
+    error = status_error(response, f"fal answered {response.status_code}.", request_id=named)
     try:
         said = _Problems.model_validate_json(raw).detail
     except ValidationError:

@@ -26,6 +26,7 @@ from atelier_worker.providers.fitting import (
 from atelier_worker.providers.gemini_wire import BLOCKED, Listed, Result, Usage, refused, word
 from atelier_worker.providers.http import (
     IN_THREAD,
+    identifier,
     open_client,
     read_body,
     read_refusal,
@@ -126,7 +127,7 @@ def _answer(order: Order, model: Model, response: httpx.Response, raw: bytes) ->
     return Answer(
         pictures=(Picture(index=order.indexes[0], data=data, seed=None),),
         cost=cost,
-        provider_request_id=result.response_id,
+        provider_request_id=identifier(response, result.response_id),
         http_status=response.status_code,
     )
 
@@ -145,6 +146,6 @@ def _nothing(result: Result, response: httpx.Response, cost: Money | None) -> Pr
         fault,
         detail,
         http_status=response.status_code,
-        provider_request_id=result.response_id,
+        provider_request_id=identifier(response, result.response_id),
         cost=cost,
     )

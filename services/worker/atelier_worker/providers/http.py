@@ -22,6 +22,7 @@ MAX_BODY: Final = 160 * 2**20  # ten large pictures in base64
 UNKNOWN_BODY: Final = 16 * 2**20  # reserved where the vendor does not say how much comes
 MAX_REFUSAL: Final = 64 * 1024  # bytes of an error's body that are read
 IN_THREAD: Final = 256 * 1024  # bytes from which decoding would hold everybody else up
+LONGEST_ID: Final = 200  # characters of a vendor's id of a request
 LONGEST_WAIT: Final = 3600.0  # seconds: one absurd header must not switch a vendor off
 CONNECT: Final = 10.0  # seconds
 ANSWER: Final = 440.0  # seconds between two bytes: just less than a call may take
@@ -146,6 +147,18 @@ def presentable(response: httpx.Response, words: Iterable[str]) -> list[str]:
     sent = [response.request.headers.get(name, "") for name in _KEYS]
     keys = [value.split()[-1] for value in sent if value.split()]
     return [word for word in words if not any(word in key or key in word for key in keys)]
+
+
+def request_id(response: httpx.Response, header: str = "x-request-id") -> str | None:
+    """The vendor's id of a request, to ask them about; None where there is none to show."""
+    return identifier(response, response.headers.get(header))
+
+
+def identifier(response: httpx.Response, found: str | None) -> str | None:
+    """What a vendor calls something, if that is printable and does not quote the key; cut."""
+    if not found or not found.isprintable() or not presentable(response, [found]):
+        return None
+    return found[:LONGEST_ID]
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:

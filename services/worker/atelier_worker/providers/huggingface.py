@@ -26,6 +26,7 @@ from atelier_worker.providers.http import (
     open_client,
     read_body,
     read_refusal,
+    request_id,
     transport_errors,
 )
 from atelier_worker.providers.huggingface_partners import (
@@ -33,7 +34,6 @@ from atelier_worker.providers.huggingface_partners import (
     Partner,
     blocked,
     refused,
-    request_id,
 )
 from atelier_worker.providers.talk import Talk, Wire
 from atelier_worker.providers.unqueued import Unqueued

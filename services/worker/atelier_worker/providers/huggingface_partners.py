@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from atelier_core.contracts.catalogue import Model
 from atelier_worker.ports import Fault, Order, ProviderError
-from atelier_worker.providers.http import believable, status_error
+from atelier_worker.providers.http import believable, request_id, status_error
 from atelier_worker.providers.images_api import unpacked
 from atelier_worker.providers.talk import Wire
 
@@ -119,11 +119,6 @@ PARTNERS: Final[Mapping[str, Partner]] = {
         lambda _: "/nscale/v1/images/generations", _nscale_body, _packed, seeded=False
     ),
 }
-
-
-def request_id(response: httpx.Response) -> str | None:
-    found: str | None = response.headers.get("x-request-id")
-    return found
 
 
 def blocked(response: httpx.Response) -> ProviderError:

@@ -11,7 +11,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from atelier_core.domain.values import Money
 from atelier_worker.ports import WAITING, Fault, ProviderError
-from atelier_worker.providers.http import believable, presentable, retry_after, status_error
+from atelier_worker.providers.http import (
+    believable,
+    presentable,
+    request_id,
+    retry_after,
+    status_error,
+)
 
 _BLOCKED: Final = frozenset({"moderation_blocked", "content_policy_violation", "content_filter"})
 _UNPAID: Final = frozenset(
@@ -95,11 +101,6 @@ def refusal_in(raw: bytes) -> Refusal:
     except ValidationError:
         return Refusal()
     return found if isinstance(found, Refusal) else Refusal()
-
-
-def request_id(response: httpx.Response) -> str | None:
-    found: str | None = response.headers.get("x-request-id")
-    return found
 
 
 def _parameter(refusal: Refusal) -> str | None:

@@ -23,9 +23,8 @@ from atelier_worker.providers.fitting import (
     quality_of,
     vendors_name,
 )
-from atelier_worker.providers.http import open_client
+from atelier_worker.providers.http import open_client, request_id
 from atelier_worker.providers.images_api import Usage, ask, inline, model_names, read_answer
-from atelier_worker.providers.images_errors import request_id
 from atelier_worker.providers.unqueued import Unqueued
 
 URL: Final = "https://api.openai.com/v1"

@@ -18,10 +18,12 @@ from atelier_worker.providers.checks import checked_key
 from atelier_worker.providers.costs import listed
 from atelier_worker.providers.fitting import format_of, model_of, nearest_ratio, vendors_name
 from atelier_worker.providers.http import (
+    identifier,
     open_client,
     presentable,
     read_body,
     read_refusal,
+    request_id,
     status_error,
     transport_errors,
 )
@@ -101,7 +103,7 @@ class StabilityProvider(Unqueued):
         return Answer(
             pictures=(Picture(index=order.indexes[0], data=data, seed=used),),
             cost=listed(model, 1),
-            provider_request_id=response.headers.get("x-request-id"),
+            provider_request_id=request_id(response),
             http_status=response.status_code,
         )
 
@@ -143,7 +145,7 @@ def _check(response: httpx.Response, data: bytes) -> None:
             Fault.MODERATED,
             "The provider blocked the picture.",
             http_status=response.status_code,
-            provider_request_id=response.headers.get("x-request-id"),
+            provider_request_id=request_id(response),
         )
     raise _refused(response, data[:65_536])
 
@@ -155,7 +157,7 @@ def _refused(response: httpx.Response, raw: bytes) -> ProviderError:
     except ValidationError:
         refusal = _Refusal()
     status = response.status_code
-    named = response.headers.get("x-request-id") or refusal.id
+    named = request_id(response) or identifier(response, refusal.id)
     fault = _BY_NAME.get(refusal.name)
     if fault is Fault.MODERATED:
         return ProviderError(
