@@ -1,6 +1,10 @@
-"""The HTTP parser's last word: what cannot be read at all is answered like everything else."""
+"""The first and last word of HTTP: who does not finish a request goes, what cannot be read at all
+is answered like everything else.
+"""
 
+import asyncio
 import json
+from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -11,7 +15,42 @@ from atelier_core.telemetry import request_id
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's, with a problem for bytes that are no request or whose address is too long."""
+    """uvicorn's, with a problem for bytes that are no request or whose address is too long.
+
+    A connection whose request is not there as a whole after `request_within` seconds is closed.
+    """
+
+    request_within: ClassVar[float] = 60.0  # as nginx has it between two bytes
+    _overdue: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._expect()
+
+    def on_message_complete(self) -> None:
+        self._expect_nothing()
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._expect_nothing()
+        super().handle_websocket_upgrade()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._expect_nothing()
+        super().connection_lost(exc)
+
+    def _expect(self) -> None:
+        if self._overdue is None:
+            self._overdue = self.loop.call_later(self.request_within, self.transport.close)
+
+    def _expect_nothing(self) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the parser's words, not ours
         rid = new_id()
