@@ -18,6 +18,8 @@ from atelier_core.adapters.memory_bus import MemoryBus
 from atelier_core.adapters.s3 import S3BlobStore
 from atelier_core.contracts.catalogue import catalogue
 from atelier_core.contracts.events import JobCancel, JobDeferred, JobStarted
+from atelier_core.domain.job import accept
+from atelier_core.domain.job import end as ended
 from atelier_core.domain.outcome import JobStatus, Outcome, image_key
 from atelier_core.domain.request import AcceptedJob
 from atelier_core.domain.run import MAX_TAKEOVERS, CallOutcome, RunRecord, run_key
@@ -388,6 +390,21 @@ async def test_a_free_job_survives_death_without_a_record(here: Stage) -> None:
     assert end.outcome.status is JobStatus.SUCCEEDED
     assert len(await here.keys(f"jobs/{wanted.id}/images/")) == 2
     assert end.calls[-1].cost == Money.exactly("0")
+
+
+async def test_a_free_job_handed_out_twice_as_new_shows_its_call_once(here: Stage) -> None:
+    """As when its batch was expanded twice."""
+    fake = FakeProvider()
+    await here.worker(fake)
+    wanted = job(n=2, model="fake/free")
+    shown = accept(wanted)
+    for times in (1, 2):
+        await here.request(wanted)
+        told = await here.end(wanted, times=times)
+        assert told.outcome.status is JobStatus.SUCCEEDED
+        shown = ended(shown, told.outcome, calls=told.calls, at=now()) or shown
+    assert [order.indexes for order in fake.ledger] == [(0, 1)] * 2, "it was drawn twice"
+    assert (len(shown.images), len(shown.attempts)) == (2, 1)
 
 
 async def test_a_paid_call_that_dies_twice_fails_as_worker_lost(here: Stage) -> None:

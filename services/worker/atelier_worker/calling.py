@@ -13,6 +13,7 @@ from atelier_worker.lanes import Room
 from atelier_worker.ports import UNANSWERED, Answer, Fault, ImageProvider, ProviderError
 from atelier_worker.produce import Bill
 from atelier_worker.storing import Kept, failure
+from atelier_worker.tokens import Heard
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +114,12 @@ class OpenCall:
         if self.call.provider_job_id:
             return StillRunning()
         return ProviderError(Fault.TIMEOUT, f"No answer within {self.in_hand:.0f} seconds.")
+
+
+def pass_on(reply: Reply, heard: Heard) -> None:
+    """Tell what the provider made of a call, if it said anything."""
+    if isinstance(reply, Answer | ProviderError):
+        heard(reply if isinstance(reply, ProviderError) else None)
 
 
 async def _only_expected(ask: Callable[[], Awaitable[Answer]]) -> Answer | ProviderError:

@@ -6,19 +6,23 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+from atelier_core.contracts.catalogue import Model
 from atelier_core.contracts.events import JobDeferred, JobStarted
 from atelier_core.domain.request import AcceptedJob
 from atelier_core.domain.run import Call, RunRecord, merge_calls
+from atelier_core.domain.values import child_id, new_id
 from atelier_core.errors import AtelierError, ConflictError, TransientError
 from atelier_core.failpoints import failpoint
 from atelier_worker import calling
 from atelier_worker.bench import Bench
+from atelier_worker.orders import new_call
 from atelier_worker.ports import Fault, ProviderError
 from atelier_worker.record import Change, Held, handed_back, known
 
 log = logging.getLogger(__name__)
 
 LEAVING: Final = 5.0  # seconds for handing a job back
+CALLS: Final = 1_000  # what a job's calls are numbered from as children of it; its images from 0
 
 
 class OvertakenError(AtelierError):
@@ -61,6 +65,23 @@ class Grip:
 
     def learn(self, *calls: Call) -> None:
         self._calls = merge_calls(self._calls, calls)
+
+    def new_call(self, model: Model, indexes: tuple[int, ...]) -> Call:
+        """A call about to be made.
+
+        A free one without a record has the same id whoever makes it: a job that was handed out
+        twice as new, to be drawn twice, shows it once.
+        """
+        same = child_id(self._job.id, CALLS + indexes[0])
+        alike = self._unrecorded and model.free and all(call.id != same for call in self._calls)
+        return new_call(
+            self._job,
+            model,
+            self._bench.book,
+            call_id=same if alike else new_id(),
+            indexes=indexes,
+            at=self._bench.clock(),
+        )
 
     async def begin(self, call: Call, *, free: bool) -> None:
         """Write down that `call` is about to be made; a `free` one only if others are already.

@@ -6,16 +6,22 @@ from atelier_core.contracts.catalogue import Catalogue, Model
 from atelier_core.contracts.fit import fitted
 from atelier_core.domain.request import AcceptedJob
 from atelier_core.domain.run import Call
-from atelier_core.domain.values import Money, new_id
+from atelier_core.domain.values import Money
 from atelier_worker.ports import Order
 
 
 def new_call(
-    job: AcceptedJob, model: Model, book: Catalogue, *, indexes: tuple[int, ...], at: datetime
+    job: AcceptedJob,
+    model: Model,
+    book: Catalogue,
+    *,
+    call_id: str,
+    indexes: tuple[int, ...],
+    at: datetime,
 ) -> Call:
     """A call about to be made. A free one that is lost costs nothing; any other is unknown."""
     return Call(
-        id=new_id(),
+        id=call_id,
         provider=model.provider,
         model=model.id,
         indexes=indexes,

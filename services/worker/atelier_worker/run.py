@@ -24,7 +24,7 @@ from atelier_worker.decide import expired
 from atelier_worker.grip import Grip, NotSentError, OvertakenError
 from atelier_worker.lanes import NoPlaceError
 from atelier_worker.letting_go import LettingGo
-from atelier_worker.orders import new_call, order
+from atelier_worker.orders import order
 from atelier_worker.pauses import Pauses
 from atelier_worker.plan import Plan, outcome_of, pause, plan
 from atelier_worker.ports import AGAIN, Answer, Fault, ImageProvider, ProviderError
@@ -146,9 +146,7 @@ class Run:
                 if self._over or self._pauses.askable((model,)) is None:
                     return True
                 with tokens.trial(model.id) as heard:
-                    call = new_call(
-                        self._job, model, self._bench.book, indexes=indexes, at=self._bench.clock()
-                    )
+                    call = self._grip.new_call(model, indexes)
                     await self._grip.begin(call, free=model.free)
                     if self._stopping:  # it ended while that was written down: nothing was sent
                         nothing = Money.exactly("0")
@@ -158,8 +156,7 @@ class Run:
                     ask = partial(provider.generate, order(self._job, model, call), mine)
                     await failpoint("worker.before_call")
                     reply = await mine.reply(ask, seconds=self._left, noticed=self._progress.tell)
-                    if isinstance(reply, Answer | ProviderError):
-                        heard(reply if isinstance(reply, ProviderError) else None)
+                    calling.pass_on(reply, heard)
         except NoPlaceError:
             self._pauses.note(model.id, Fault.OVERLOADED, NO_PLACE[self._grip.step > MANY])
             return tokens.strained  # what is only busy is waited for: nobody else is paid instead
@@ -183,8 +180,7 @@ class Run:
         ask = partial(provider.resume, order(self._job, model, call), call.provider_job_id, mine)
         with self._bench.tokens[provider.name].trial(model.id, resumed=True) as heard:
             reply = await mine.reply(ask, seconds=self._left, noticed=self._progress.tell)
-            if isinstance(reply, Answer | ProviderError):
-                heard(reply if isinstance(reply, ProviderError) else None)
+            calling.pass_on(reply, heard)
         await self._settle(mine, reply)
         self._draw(self._plan(call.indexes), group)
 

@@ -20,7 +20,8 @@ def test_what_a_model_does_not_take_is_not_sent_and_the_rest_is_within_its_bound
         can = {"styles": False, "steps": None, "guidance": None, "qualities": ()} | can
         capabilities = DEMO.capabilities.model_copy(update=can)
         model = DEMO.model_copy(update={"capabilities": capabilities})
-        return order(job, model, new_call(job, model, BOOK, indexes=(0,), at=now()))
+        call = new_call(job, model, BOOK, call_id=new_id(), indexes=(0,), at=now())
+        return order(job, model, call)
 
     plain = asked()
     assert plain.prompt == "a fox, ink wash drawing on warm paper"
@@ -37,7 +38,7 @@ def test_each_picture_has_the_seed_of_its_index() -> None:
         request=ImageRequest(prompt="a fox", n=4, seed=2**32 - 2, aspect_ratio="16:9"),
         created_at=now(),
     )
-    call = new_call(job, DEMO, BOOK, indexes=(1, 3), at=now())
+    call = new_call(job, DEMO, BOOK, call_id=new_id(), indexes=(1, 3), at=now())
     asked = order(job, DEMO, call)
     assert asked.seeds == (2**32 - 1, 1), "seeds are 32 bits wide"
     assert (asked.width, asked.height) == job.request.dimensions()
