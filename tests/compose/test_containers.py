@@ -22,7 +22,7 @@ def test_suites_run_in_containers_of_their_own() -> None:
     need_docker()
     if "ATELIER_TEST_AMQP_URL" not in os.environ:
         pytest.skip("no server is configured: every suite of this run brings its own")
-    env = {n: v for n, v in os.environ.items() if not n.startswith("ATELIER_")}
+    env = {n: v for n, v in os.environ.items() if not n.startswith(("ATELIER_", "PYTEST_"))}
     env |= {
         "CI": "true",  # a server that is missing is a failure
         "TESTCONTAINERS_RYUK_DISABLED": "true",  # the fixtures remove what they start
