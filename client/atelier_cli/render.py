@@ -10,7 +10,7 @@ from rich.text import Text
 
 from atelier_cli.text import age, duration, printable, size
 from atelier_client import Image, Job
-from atelier_client.values import ImageData, Money, Warned
+from atelier_client.values import Attempt, ImageData, Money, Warned
 
 _LEAST = 8  # columns of a prompt: all fits into 80 beside the longest status
 _SENTENCE = 12  # columns of a text that goes on below
@@ -180,15 +180,28 @@ def _results(images: Sequence[ImageData]) -> Table:
 
 
 def _attempts(job: Job) -> Table:
-    rows: list[Sequence[str | Text]] = []
+    sheet = _sheet()
     for number, attempt in enumerate(job.attempts, 1):
-        took = ""
-        if attempt.started_at and attempt.finished_at:
-            took = duration((attempt.finished_at - attempt.started_at).total_seconds())
-        reason = cell(attempt.error.detail if attempt.error else "")
-        outcome, cost = status(attempt.outcome), money(attempt.cost)
-        rows.append((str(number), cell(attempt.model), outcome, took, cost, reason))
-    return table("ATTEMPT", "MODEL", "OUTCOME", ">TOOK", ">COST", "REASON", rows=rows)
+        sheet.add_row(f"Attempt {number}", _attempt(attempt))
+    return sheet
+
+
+def _attempt(attempt: Attempt) -> Text:
+    """Who was asked and what became of it; when, and at what price; why, in the vendor's terms."""
+    facts = [f"at {_time(attempt.started_at)}"] if attempt.started_at else []
+    if attempt.started_at and attempt.finished_at:
+        took = (attempt.finished_at - attempt.started_at).total_seconds()
+        facts.append(f"took {duration(took)}")
+    if attempt.http_status:
+        facts.append(f"HTTP {attempt.http_status}")
+    facts.append(f"cost {money(attempt.cost)}")
+    lines = [Text.assemble(printable(attempt.model), " ", status(attempt.outcome))]
+    lines.append(Text(", ".join(facts)))
+    if attempt.error:
+        lines.append(cell(f"{attempt.error.detail} ({attempt.error.code})"))
+    if attempt.provider_request_id:
+        lines.append(cell(f"request {attempt.provider_request_id}"))
+    return Text("\n").join(lines)
 
 
 def _others(request: dict[str, Any]) -> str:

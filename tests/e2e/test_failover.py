@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -17,7 +18,7 @@ from fakes.kit import Trouble, listening
 from fakes.living import living
 from fakes.openai import KEY, FakeCompatible, FakeOpenAI, trouble
 from fakes.provider_server import Vendor, vendor
-from platforms import Platform, corner, distributed, embedded
+from platforms import BIN, Platform, clean_environment, corner, distributed, embedded
 
 pytestmark = pytest.mark.anyio
 
@@ -95,6 +96,15 @@ async def drawn(http: httpx.AsyncClient, prompt: str, first: str, **choice: Any)
             answer = await http.get(f"/v1/jobs/{job['id']}", params=query)
             job = answer.raise_for_status().json()
     return dict(job)
+
+
+async def shown_by_the_command(platform: Platform, job_id: str) -> str:
+    """What `atelier jobs show` prints, on one line."""
+    key = {"ATELIER_API_KEY": platform.api_key} if platform.api_key else {}
+    env = {**clean_environment(), "ATELIER_URL": platform.origin, **key}
+    command = [str(BIN / "atelier"), "jobs", "show", job_id]
+    done = await anyio.run_process(command, env=env)
+    return " ".join(done.stdout.decode().split())
 
 
 def moment(text: str) -> datetime:
@@ -178,6 +188,14 @@ async def test_an_empty_account_is_not_asked_again(http: httpx.AsyncClient, worl
     )
     error = job["attempts"][0]["error"]
     assert (error["code"], error["retryable"]) == ("provider_billing", False)
+    sheet = await shown_by_the_command(world.platform, job["id"])
+    for attempt, answer, cost in zip(
+        job["attempts"], (402, 200), ("nothing", "about"), strict=True
+    ):
+        assert f"{attempt['model']} {attempt['outcome']}" in sheet
+        assert f"HTTP {answer}, cost {cost}" in sheet
+        assert f"request {attempt['provider_request_id']}" in sheet
+    assert "(provider_billing)" in sheet
     shown = await provider_once(http, "fake", "unhealthy")
     assert (shown["error"], shown["workers"]) == ("provider_billing", 1)
     assert moment(shown["until"]) > datetime.now(UTC) + timedelta(seconds=200)

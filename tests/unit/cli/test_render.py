@@ -47,6 +47,8 @@ def job(index: int, prompt: str, status: str = "succeeded") -> Job:
         "error": {"code": "provider_timeout", "detail": prompt},
         "started_at": "2026-01-05T10:00:00Z",
         "finished_at": "2026-01-05T10:00:01Z",
+        "http_status": 504,
+        "provider_request_id": "req_1",
         "cost": {"amount": None, "status": "unknown"},
     }
     raw = {
@@ -101,6 +103,16 @@ def test_a_sheet_says_everything_and_obeys_nothing(prompt: str) -> None:
     assert ID.format(1) in text
     assert ID.format(901) in text
     assert not any(c in text for c in "\x1b\x07\u202e\r")
+
+
+def test_an_attempt_is_told_whole_in_any_width() -> None:
+    for width in (40, 80, 200):
+        _, _, attempt = printed(job_sheet(job(1, "no answer")), width=width).partition("Attempt 1")
+        assert all(cell_len(line) <= width for line in attempt.splitlines())
+        told = " ".join(attempt.split())
+        assert told.startswith("demo/painter failed at ")
+        assert "took 1.0 s, HTTP 504, cost unknown no answer (provider_timeout)" in told
+        assert told.endswith("request req_1")
 
 
 def test_markup_is_text() -> None:

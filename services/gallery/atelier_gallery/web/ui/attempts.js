@@ -1,4 +1,4 @@
-import { duration, money, t, tOr } from "../core/i18n.js";
+import { date, duration, money, t, tOr } from "../core/i18n.js";
 import { html } from "./html.js";
 
 /** @typedef {import("../core/types.js").Attempt} Attempt */
@@ -20,7 +20,7 @@ export function Attempts({ attempts }) {
 }
 
 /**
- * What became of a call, how long it took, how the provider answered, and the bill.
+ * What became of a call, when it was made, how long it took, how the provider answered, and the bill.
  *
  * @param {Attempt} attempt
  * @returns {string[]}
@@ -28,6 +28,7 @@ export function Attempts({ attempts }) {
 export function particulars({ outcome, started_at, finished_at, http_status, cost }) {
   return [
     tOr(`attempts.${outcome}`, "attempts.open"),
+    started_at ? date(started_at) : "",
     started_at && finished_at ? took(Date.parse(finished_at) - Date.parse(started_at)) : "",
     http_status ? `HTTP ${http_status}` : "",
     money(cost),
