@@ -232,11 +232,11 @@ def restart(process: Process, spec: str | None) -> None:
         process.wait_ready()
 
 
-async def death_of(process: Process) -> bool:
+async def death_of(process: Process, *, within: float = DIES_WITHIN) -> bool:
     """Whether it killed itself before long."""
     assert process.child is not None
     try:
-        async with asyncio.timeout(DIES_WITHIN):
+        async with asyncio.timeout(within):
             while process.child.poll() is None:
                 await asyncio.sleep(0.02)
     except TimeoutError:
