@@ -214,7 +214,7 @@ async def stage(bus: EventSource, blobs: BlobStore) -> AsyncIterator[Stage]:
     projection = Subscription(
         queue=topology.PROJECTION, topics=topology.DURABLE[topology.PROJECTION], prefetch=100
     )
-    async with asyncio.timeout(20), AsyncExitStack() as stack:
+    async with asyncio.timeout(60), AsyncExitStack() as stack:
         await stack.enter_async_context(bus.consume(projection, gallery, grace=1))
         group = await stack.enter_async_context(asyncio.TaskGroup())
         here = Stage(bus, blobs, Graves(), told, group, condition, ended)
