@@ -120,8 +120,9 @@ async def check(
 
 
 def check_bill(job: dict[str, Any], calls: int) -> None:
-    """Every call in the ledger is on the bill, as known or as unknown; nothing else is."""
-    known = [a for a in job["attempts"] if a["cost"]["status"] == "exact"]
+    """Every call in the ledger is on the bill, as known or as unknown; nothing else that costs is."""
+    exact = [a for a in job["attempts"] if a["cost"]["status"] == "exact"]
+    known = [a for a in exact if Decimal(a["cost"]["amount"])]  # refused, or never sent: nothing
     lost = [a for a in job["attempts"] if a["cost"]["status"] == "unknown"]
     assert len(known) <= calls <= len(known) + len(lost), (job["attempts"], calls)
     assert all(a["outcome"] in ("lost", "failed", "canceled") for a in lost), lost

@@ -7,9 +7,12 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextma
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
+from minio import MinioAdmin
+from minio.credentials import StaticProvider
 
 from checker import all_ended, check, submit
 from platforms import ROOT, Platform, Process, Servers, distributed
@@ -34,6 +37,19 @@ RECOVERED = 25.0  # seconds after the last fault within which every job has ende
 Harm = Callable[[Wire], None]
 
 
+@dataclass(frozen=True)
+class StoreUser:
+    """Somebody known to the object store, whose secret an operator changes."""
+
+    admin: MinioAdmin
+    name: str
+    secret: str
+
+    def know(self, secret: str | None = None) -> None:
+        """From now on by `secret`, or by the platform's own."""
+        self.admin.user_add(self.name, secret or self.secret)
+
+
 @dataclass
 class Wired:
     """A platform to harm. `wires` by server and service; `brokers` are nobody else's, and the
@@ -44,6 +60,7 @@ class Wired:
     wires: Mapping[tuple[str, str], Wire]
     brokers: Sequence[Node]
     vendor: str
+    store: "StoreUser"
 
     @property
     def broker(self) -> Node:
@@ -149,13 +166,21 @@ def wired(
         cluster = stack.enter_context(nodes(folder, brokers))
         vendor.start()
         stack.callback(vendor.kill)
+        host = urlsplit(s3.endpoint).netloc
+        credentials = StaticProvider(s3.access_key, s3.secret_key)
+        secure = s3.endpoint.startswith("https")
+        admin = MinioAdmin(endpoint=host, credentials=credentials, secure=secure)
+        store = StoreUser(admin, name, uuid4().hex)
+        store.know()
+        stack.callback(admin.user_remove, name)
+        admin.policy_set("readwrite", user=name)
         servers = Servers(
             amqp=cluster[0].url,
             mongo=f"{mongo_url.rstrip('/')}/{name.replace('-', '_')}",
             s3={
                 "ATELIER_S3_ENDPOINT": s3.endpoint,
-                "ATELIER_S3_ACCESS_KEY": s3.access_key,
-                "ATELIER_S3_SECRET_KEY": s3.secret_key,
+                "ATELIER_S3_ACCESS_KEY": store.name,
+                "ATELIER_S3_SECRET_KEY": store.secret,
                 "ATELIER_S3_BUCKET": name,
             },
         )
@@ -172,4 +197,4 @@ def wired(
             distributed(folder, servers, workers=2, galleries=1, env=env, own=own)
         )
         vendor.wait_ready()
-        yield Wired(platform, wires, cluster, url)
+        yield Wired(platform, wires, cluster, url, store)
