@@ -50,7 +50,9 @@ JOBS := 1000
 SEED := 1
 chaos: $(VENV)/.dev ## Kill every process again and again while 1,000 jobs run (JOBS=1000 SEED=1)
 	@ATELIER_CHAOS_JOBS=$(JOBS) ATELIER_CHAOS_SEED=$(SEED) \
-	  $(BIN)/python -m pytest -q -s --no-header --tb=short tests/faults/test_chaos.py tests/faults/test_failpoints.py
+	  $(BIN)/python -m pytest -q -s --no-header --tb=short tests/faults/test_chaos.py tests/faults/test_failpoints.py \
+	  tests/faults/test_poison.py tests/faults/test_clocks.py \
+	  tests/faults/test_worker_faults.py tests/faults/test_database_faults.py
 
 check: $(VENV)/.dev node_modules/.installed ## Format, lint, types, import contracts, documents and locks in sync
 	$(BIN)/ruff format --check --quiet .
