@@ -61,6 +61,8 @@ class OpenCall:
     async def submitted(self, provider_job_id: str) -> None:
         self.call = self.call.model_copy(update={"provider_job_id": provider_job_id})
         await self.save(self.call)
+        if self._stopping:  # asked for before the vendor could be told
+            self.stop()
 
     def progress(self, index: int, fraction: float) -> None:
         self.tell(index, min(1.0, max(0.0, fraction)))

@@ -80,6 +80,22 @@ async def test_a_paid_answer_is_waited_for_after_a_stop_and_a_free_one_is_not() 
     assert isinstance(await free.reply(never, seconds=60, noticed=unnoticed), Stopped)
 
 
+async def test_a_call_stopped_before_its_vendors_id_is_known_is_canceled_once_it_is() -> None:
+    fake = FakeProvider()
+    mine = opened(fake)
+    mine.in_hand = 60
+
+    async def queued() -> Any:
+        mine.stop()  # the vendor has taken it, and its answer is on the way
+        await mine.submitted("v-1")
+        await never()
+
+    async with asyncio.timeout(5):
+        stopped = await mine.reply(queued, seconds=60, noticed=unnoticed)
+    assert stopped == Stopped(Money.exactly("0.01"))
+    assert fake.canceled == ["v-1"]
+
+
 async def test_only_a_slow_call_is_noticed() -> None:
     heard: list[str] = []
 
