@@ -185,6 +185,24 @@ async def test_after_a_free_one_nobody_is_paid_without_a_record(here: Stage) -> 
     assert recorded == [["fake", "second"]]
 
 
+async def test_nobody_is_paid_for_a_free_picture_whose_end_was_told(here: Stage) -> None:
+    fox, death = wanted(model="free-fox"), asyncio.Event()
+
+    async def die() -> None:
+        death.set()
+        await asyncio.Event().wait()
+
+    hand = await here.worker(first(), second(), book=BOOK, after=at("publish", "job.ended", die))
+    await here.request(fox)
+    await death.wait()
+    await hand.kill()
+    other = second()
+    await here.worker(first(fails(Fault.OVERLOADED)), other, book=BOOK)
+    again = await here.end(fox, times=2)
+    assert again.outcome == (await here.end(fox)).outcome
+    assert not other.ledger
+
+
 async def test_a_busy_provider_is_waited_for_while_it_is_well(here: Stage) -> None:
     go = asyncio.Event()
     one, other = first(Step(until=go)), second()

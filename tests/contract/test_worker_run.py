@@ -582,6 +582,22 @@ async def test_a_free_job_canceled_unheard_is_told_and_left_to_the_projection(he
     assert record.outcome == outcome, "nobody overwrites it"
 
 
+async def test_a_cancel_too_late_takes_no_bytes_from_a_free_job_that_is_drawn_again(
+    here: Stage,
+) -> None:
+    """The first end was told and its message came again; then the record is canceled in vain."""
+    wanted, go = job(model="fake/free"), asyncio.Event()
+    await killed_at(here, FakeProvider(), wanted, after=("publish", "job.ended"))
+    told = await here.end(wanted)
+    again = FakeProvider(script=[Step(until=go)])
+    await here.worker(again)
+    await again.asked.wait()
+    await cancel(here, wanted)
+    go.set()
+    assert (await here.end(wanted, times=2)).outcome.status is JobStatus.CANCELED
+    assert await here.keys(f"jobs/{wanted.id}/images/") == [image_key(told.outcome.images[0])]
+
+
 async def test_a_queued_call_is_canceled_at_the_vendor_and_billed(here: Stage) -> None:
     fake = FakeProvider(script=[Step(queued="q-7", until=asyncio.Event())])
     await here.worker(fake)

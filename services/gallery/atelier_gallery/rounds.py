@@ -8,6 +8,7 @@ from atelier_core.contracts.events import Event, ImageDerived, JobEnded
 from atelier_core.domain.image import Image
 from atelier_core.domain.job import Job
 from atelier_core.domain.outcome import JobStatus, image_key
+from atelier_core.domain.run import CallOutcome
 from atelier_gallery.fold import JobEvent, derived, fold
 
 CALM, BUSY = 0.01, 0.1  # seconds that a round waits for company
@@ -58,8 +59,8 @@ def left_bytes(job: Job, event: JobEnded) -> bool:
     """Whether the run that ended so may have stored pictures that `job` does not have."""
     if job.status in (JobStatus.CANCELED, JobStatus.EXPIRED):
         return bool(event.calls)
-    kept = {image_key(image) for image in job.images}
-    return any(image_key(image) not in kept for image in event.outcome.images)
+    drawn = any(call.outcome is CallOutcome.SUCCEEDED for call in event.calls)
+    return drawn and set(map(image_key, event.outcome.images)) != set(map(image_key, job.images))
 
 
 def derivation(waiting: Sequence[InHand]) -> Callable[[Image | None], Image | None]:

@@ -26,7 +26,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Draw:
-    """Free, first time, no record: draw now and create the record with its outcome."""
+    """Free, first time, no record: draw now; one is written only if there is need (ADR 9)."""
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,16 @@ from atelier_worker.record import Held, ended, handed_back
 
 @dataclass
 class LettingGo:
-    """`mine` are the pictures that this run stored."""
+    """`mine` are the pictures that this run stored; `free` if no model of its chain costs anything.
+
+    Of a free job the record may not be what people are shown (ADR 9): what is not shown of its
+    pictures is dropped by the projection, never here.
+    """
 
     bench: Bench
     job: AcceptedJob
     grip: Grip
+    free: bool
     mine: list[ProducedImage] = field(default_factory=list)
 
     def stored(self, images: Iterable[ProducedImage]) -> None:
@@ -31,10 +36,10 @@ class LettingGo:
         """Write the end and tell it; or tell the end that somebody wrote before.
 
         The pictures of a free run without a record are told at once: nothing was bought that a
-        record would have to keep, and if the job was ended meanwhile, the projection drops them.
+        record would have to keep, and nothing can be if the message comes again.
         """
         await failpoint("worker.before_outcome")
-        if self.grip.unrecorded and outcome.status is JobStatus.SUCCEEDED:
+        if self.free and self.grip.unrecorded and outcome.status is JobStatus.SUCCEEDED:
             told = RunRecord(holder=self.bench.me, calls=self.grip.calls, outcome=outcome)
             await self.bench.announce_end(self.job, told)
             return
@@ -70,5 +75,6 @@ class LettingGo:
             raise Defer(until, reason)
 
     async def _tell_end(self, held: Held, outcome: Outcome) -> None:
-        await self.bench.storing.discard(tuple(self.mine), outcome.images)
+        if not self.free:
+            await self.bench.storing.discard(tuple(self.mine), outcome.images)
         await self.bench.announce_end(self.job, held.record)

@@ -53,7 +53,8 @@ class Run:
     ) -> None:
         self._bench, self._job, self._chain, self._lane = bench, job, chain, lane
         self._grip = Grip(bench, job, held, unrecorded=unrecorded)
-        self._letting_go = LettingGo(bench, job, self._grip)
+        free = all(model.free for model in chain)
+        self._letting_go = LettingGo(bench, job, self._grip, free=free)
         self._progress = Progress(bench.publisher, job, started=self._grip.started)
         self._images: dict[int, ProducedImage] = {}
         self._open: dict[str, OpenCall] = {}

@@ -258,6 +258,18 @@ async def test_of_two_ends_the_first_saved_stays_and_the_other_leaves_no_bytes()
         assert [blob.key async for blob in parts.blobs.list("jobs/")] == [image_key(first)]
 
 
+async def test_what_was_drawn_again_is_dropped_also_if_that_end_has_no_pictures() -> None:
+    """A free run that was canceled, of a job that another had finished before."""
+    async with projecting() as parts:
+        job = accepted()
+        first, second = picture(job), picture(job).model_copy(update={"sha256": "f" * 64})
+        for image in (first, second):
+            await parts.blobs.put(image_key(image), b"x", content_type="image/png")
+        await parts.project(ended(job, first, calls=(call("a"),)))
+        await parts.project(ended(job, status=JobStatus.CANCELED, calls=(call("b"),)))
+        assert [blob.key async for blob in parts.blobs.list("jobs/")] == [image_key(first)]
+
+
 async def test_pictures_of_a_job_that_was_canceled_meanwhile_are_dropped() -> None:
     async with projecting() as parts:
         job = accepted()
