@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from atelier_worker.providers.http import LONGEST_ID, request_id
+from atelier_worker.providers.http import LONGEST_ID, presentable, request_id
 
 
 def answer(header: bytes) -> httpx.Response:
@@ -25,3 +25,11 @@ def answer(header: bytes) -> httpx.Response:
 )
 def test_the_id_of_a_request_is_short_and_no_secret(header: bytes, shown: str | None) -> None:
     assert request_id(answer(header)) == shown
+
+
+def test_words_that_quote_the_key_or_a_part_of_it_are_left_out() -> None:
+    request = httpx.Request(
+        "POST", "https://vendor.test", headers={"Authorization": "Key abcn-123"}
+    )
+    said = ["n", "size", "abcn", "n-123", "abcn-123", "xabcn-123x"]
+    assert presentable(httpx.Response(400, request=request), said) == ["n", "size"]

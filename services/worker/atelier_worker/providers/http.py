@@ -28,6 +28,7 @@ CONNECT: Final = 10.0  # seconds
 ANSWER: Final = 440.0  # seconds between two bytes: just less than a call may take
 
 _KEYS: Final = ("authorization", "x-goog-api-key")  # the headers that hold one
+_TELLING: Final = 4  # characters of a key; fewer are in many a word, such as the parameter `n`
 _NOT_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 BY_STATUS: Final[Mapping[int, Fault]] = {
@@ -143,10 +144,14 @@ def status_error(response: httpx.Response, detail: str, *, request_id: str | Non
 
 
 def presentable(response: httpx.Response, words: Iterable[str]) -> list[str]:
-    """Those of a vendor's `words` that do not quote the key it was asked with."""
+    """Those of a vendor's `words` that do not quote the key it was asked with, or a part of it."""
     sent = [response.request.headers.get(name, "") for name in _KEYS]
     keys = [value.split()[-1] for value in sent if value.split()]
-    return [word for word in words if not any(word in key or key in word for key in keys)]
+
+    def quotes(word: str, key: str) -> bool:
+        return key in word or (len(word) >= _TELLING and word in key)
+
+    return [word for word in words if not any(quotes(word, key) for key in keys)]
 
 
 def request_id(response: httpx.Response, header: str = "x-request-id") -> str | None:
