@@ -135,7 +135,7 @@ async def test_settings_come_from_files_too(check: Run, vendors: dict[str, FakeV
 @pytest.mark.parametrize(
     ("args", "env", "said"),
     [
-        (["dalle"], {}, "This command names 'dalle'; there are: demo, "),
+        (["dalle"], {}, "This command names 'dalle'; there are: demo, openai, "),
         (["fal"], {}, "This command names 'fal', and FAL_KEY is missing."),
         ([], {"ATELIER_PROVIDERS": "fal"}, "ATELIER_PROVIDERS names 'fal', and FAL_KEY is missing"),
         ([], {"OPENAI_API_KEY": f"{WRONG}\n2"}, "OPENAI_API_KEY is wrong"),

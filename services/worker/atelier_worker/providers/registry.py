@@ -108,7 +108,7 @@ def chosen(
         )
     for name in names:
         if name not in VENDORS:
-            known = ", ".join(VENDORS)
+            known = ", ".join(name for name, vendor in VENDORS.items() if vendor.unasked)
             raise SettingsError(f"{by} names {name!r}; there are: {known}.")
         needs = VENDORS[name].needs
         if needs and needs not in variables:
