@@ -86,7 +86,8 @@ def _reason(
     """Why no model of `providers` may draw it, whether or not they are on."""
     meant = tuple(m for m in book.find(request.model) if m.provider in providers)
     if not meant:
-        return Code.MODEL_NOT_FOUND, FieldError(f"{at}/model", "There is no such model here.")
+        detail = "There is no such model here; /v1/models lists those there are."
+        return Code.MODEL_NOT_FOUND, FieldError(f"{at}/model", detail)
     if any(can_draw(request, m) for m in meant):
         detail = "This leaves no provider that could draw it."
         return Code.UNSUPPORTED_PARAMETER, FieldError(f"{at}/providers", detail)
