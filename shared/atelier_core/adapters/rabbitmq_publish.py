@@ -85,9 +85,8 @@ class Publisher:
                 await self._link.redeclare()
             except ChannelNotFoundEntity:  # the exchange was deleted, which closes the channel
                 self._leave(channel)
-                with suppress(
-                    TransientError
-                ):  # others' messages on it may have ended the connection
+                # Others' messages on it may have ended the connection.
+                with suppress(TransientError):
                     await self._link.redeclare()
                 await asyncio.sleep(PAUSE)
             except DeliveryError:
