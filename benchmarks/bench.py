@@ -1,4 +1,4 @@
-"""`make bench`: how fast the platform is here and now, and where the time goes.
+"""How fast the platform is here and now, and where the time goes (`make bench`: figures.py).
 
 A job counts when its terminal event has reached a websocket. CPU is each process's own, with the
 ones it started, of the servers too. Compare rows of one run, not figures of two machines.
@@ -20,8 +20,9 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 from accounting import Roots, machine  # noqa: E402
 from load import Result, quantile, run  # noqa: E402
 from null_sink import null_sink  # noqa: E402
+from places import servers_from_environment  # noqa: E402
 from platforms import Platform, embedded  # noqa: E402
-from systems import atelier, servers_from_environment  # noqa: E402
+from systems import atelier  # noqa: E402
 
 KIB_64 = 64 * 1024
 BODY = {"prompt": "a benchmark", "size": "64x64"}

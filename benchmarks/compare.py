@@ -4,8 +4,7 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,15 +12,14 @@ from typing import Any
 
 import incumbent_stack
 from accounting import cpu_seconds
-from load import Result, quantile, run
+from load import Result, percentiles, run
 from null_sink import null_sink
-from systems import System, Where, ateliers, incumbents
+from places import Where
+from systems import Say, System, ateliers, incumbents
 
 SUBMITTERS = 32
 LOAD = 0.8  # of the median rate, in the open loop
-WARM_UP = 50  # jobs
-
-Say = Callable[[str], None]
+WARM_UP = 100  # jobs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +38,23 @@ class Sample:
     own: Mapping[str, float]
     servers: Mapping[str, float]
 
+    def __str__(self) -> str:
+        own, servers = sum(self.own.values()), sum(self.servers.values())
+        return f"{self.rate:.0f} jobs/s, {own:.1f} ms of CPU a job, of the servers {servers:.1f}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """An open loop of so many jobs a second: milliseconds until accepted, and until seen to end."""
+
+    rate: float
+    submit: Mapping[str, float]
+    end_to_end: Mapping[str, float]
+
+    def __str__(self) -> str:
+        accepted = f"p50 {self.submit['p50']:.0f} ms, p99 {self.submit['p99']:.0f} ms"
+        return f"at {self.rate:.0f} jobs/s accepted after {accepted}"
+
 
 @dataclass(kw_only=True)
 class Row:
@@ -49,7 +64,11 @@ class Row:
     provider: str
     derivation: str
     samples: list[Sample] = field(default_factory=list)
-    open_loop: dict[str, float] = field(default_factory=dict)
+    open_loop: list[Loaded] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        return f"{self.system}, {self.provider} provider, {self.derivation} thumbnails"
 
     @property
     def rate(self) -> float:
@@ -69,6 +88,11 @@ class Row:
             "jobs_per_second": self.rate,
             "own_ms_per_job": self.own,
             "servers_ms_per_job": self.servers,
+            "submit_ms_at_80_percent": {
+                quantile: statistics.median(loop.submit[quantile] for loop in self.open_loop)
+                for quantile in ("p50", "p99")
+                if self.open_loop
+            },
         }
 
 
@@ -123,41 +147,33 @@ async def _measure(
     systems: Sequence[System], scenario: Scenario, *, rounds: int, say: Say
 ) -> list[Row]:
     rows: dict[tuple[str, str, str], Row] = {}
-
-    def row(system: System, derivation: str) -> Row:
-        key = (system.name, system.provider, derivation)
-        new = Row(system=system.name, provider=system.provider, derivation=derivation)
-        return rows.setdefault(key, new)
-
     for system in systems:
         await _turn(system, jobs=WARM_UP)
-    for number in range(rounds):
+    for number in range(1, rounds + 1):
         for system in systems:
-            samples = await _turn(system, jobs=scenario.jobs)
-            for derivation, sample in samples.items():
-                row(system, derivation).samples.append(sample)
-                own, servers = sum(sample.own.values()), sum(sample.servers.values())
-                say(
-                    f"  round {number + 1}: {system.name}, {system.provider}, {derivation}: "
-                    f"{sample.rate:.0f} jobs/s, {own:.2f} + {servers:.2f} ms"
-                )
-    for system in systems:
-        of = row(system, system.derivation)
-        result = await _run(system, jobs=scenario.jobs, rate=of.rate * LOAD)
-        of.open_loop = {
-            "jobs_per_second": of.rate * LOAD,
-            "submit_p50_ms": quantile(result.submit, 0.5),
-            "submit_p99_ms": quantile(result.submit, 0.99),
-            "end_to_end_p50_ms": quantile(result.end_to_end, 0.5),
-            "end_to_end_p99_ms": quantile(result.end_to_end, 0.99),
-        }
-        say(
-            f"  80 % load: {system.name}, {system.provider}, {system.derivation}: "
-            f"submit p50 {of.open_loop['submit_p50_ms']:.0f} ms, p99 {of.open_loop['submit_p99_ms']:.0f} ms"
-        )
-        if system.settled:
-            await system.settled(scenario.jobs)
+            for derivation, sample in (await _turn(system, jobs=scenario.jobs)).items():
+                key = (system.name, system.provider, derivation)
+                new = Row(system=system.name, provider=system.provider, derivation=derivation)
+                row = rows.setdefault(key, new)
+                row.samples.append(sample)
+                say(f"  round {number}: {row.title}: {sample}")
+                if derivation == system.derivation:
+                    load = await _open_loop(system, jobs=scenario.jobs // 2, rate=sample.rate)
+                    row.open_loop.append(load)
+                    say(f"  round {number}: {row.title}: {load}")
     return list(rows.values())
+
+
+async def _open_loop(system: System, *, jobs: int, rate: float) -> Loaded:
+    """At 80 % of what was just reached: on a busy machine the rate of another minute says little."""
+    result = await _run(system, jobs=jobs, rate=rate * LOAD)
+    if system.settled:
+        await system.settled(jobs)
+    return Loaded(
+        rate=rate * LOAD,
+        submit=percentiles(result.submit),
+        end_to_end=percentiles(result.end_to_end),
+    )
 
 
 async def _turn(system: System, *, jobs: int) -> dict[str, Sample]:
@@ -191,7 +207,7 @@ async def _run(system: System, *, jobs: int, rate: float | None = None) -> Resul
 
 
 def _sample(system: System, jobs: int, seconds: float, cpu: Mapping[str, float]) -> Sample:
-    by_job: dict[str, dict[str, float]] = defaultdict(dict)
-    for kind, names in (("own", system.own), ("servers", system.servers)):
-        by_job[kind] = {name: cpu[name] / jobs * 1000 for name in names}
-    return Sample(rate=jobs / seconds, **by_job)
+    def of(names: Iterable[str]) -> dict[str, float]:
+        return {name: cpu[name] / jobs * 1000 for name in names}
+
+    return Sample(rate=jobs / seconds, own=of(system.own), servers=of(system.servers))

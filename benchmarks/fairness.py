@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import aiohttp
 
-from compare import Say
 from fakes.provider_server import Vendor
 from fakes.provider_server import vendor as open_vendor
 from load import percentiles
-from systems import Where, atelier
+from places import Where
+from systems import Say, atelier
 
 MANY = 500
 WORKERS, SLOTS, BULK_SLOTS = 3, 4, 3  # of each worker's slots bulk may hold four fifths, rounded

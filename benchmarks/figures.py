@@ -23,9 +23,9 @@ from compare import compare, scenarios  # noqa: E402
 from fairness import fairness  # noqa: E402
 from limit import broker_loop  # noqa: E402
 from open_calls import open_calls  # noqa: E402
+from places import Where, servers_from_environment  # noqa: E402
 from report import tables  # noqa: E402
 from sockets import sockets  # noqa: E402
-from systems import Where, servers_from_environment  # noqa: E402
 from versions import versions  # noqa: E402
 
 PARTS = ("limit", "compare", "calls", "sockets", "fairness")

@@ -11,12 +11,12 @@ from typing import Any
 import aiohttp
 import anyio
 
-from compare import Say
 from fakes.provider_server import Vendor
 from fakes.provider_server import vendor as open_vendor
 from load import percentiles
+from places import Where
 from platforms import ROOT, Platform, Process
-from systems import Where, atelier
+from systems import Say, atelier
 
 CALLS, SECONDS = 2_000, 2.0
 ROOM = CALLS * 5 // 4  # of which bulk, as these are, may hold four fifths

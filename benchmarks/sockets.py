@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from accounting import cpu_seconds
-from compare import Say
 from load import over_websocket, percentiles, run
-from systems import Running, Where, atelier
+from places import Where
+from systems import Running, Say, atelier
 
 SOCKETS = 1_000
 CHANGES = 20

@@ -3,17 +3,11 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from os import environ
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from uuid import uuid4
 
 import aiohttp
 import anyio
-import pymongo
-from minio import Minio
-from minio.deleteobjects import DeleteObject
 
 import incumbent_stack
 from accounting import Roots, listening, with_backend
@@ -21,35 +15,21 @@ from atelier_core.adapters.rabbitmq import RabbitBus
 from atelier_core.contracts.topology import DERIVE
 from incumbent_stack import Database, Variant
 from load import Watch, by_polling, over_websocket
-from platforms import Platform, Servers, corner, distributed
+from names import ATELIER, COMMON, DURABLE, TUNED
+from places import Where, bucket, cleaned_corner
+from platforms import Platform, distributed
 from servers import S3
 
 NEWEST = 10
-COMMON, KEPT, DURABLE = Variant(), Variant(keep_connections=True), Variant(durable=True)
-VARIANTS = {
-    "Django, Celery, Redis, PostgreSQL": COMMON,
-    "the same, workers keep their connections": KEPT,
-    "the same, as durable as Redis can be": DURABLE,
+INCUMBENTS = {
+    COMMON: Variant(),
+    TUNED: Variant(keep_connections=True),
+    DURABLE: Variant(durable=True),
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Where:
-    """The servers Atelier uses."""
-
-    amqp: str
-    mongo: str
-    s3: S3
-
-
-def servers_from_environment() -> Where | None:
-    try:
-        s3 = S3(*(environ[f"ATELIER_TEST_S3_{n}"] for n in ("URL", "ACCESS_KEY", "SECRET_KEY")))
-        return Where(
-            amqp=environ["ATELIER_TEST_AMQP_URL"], mongo=environ["ATELIER_TEST_MONGO_URL"], s3=s3
-        )
-    except KeyError:
-        return None
+Say = Callable[[str], None]
+"""Tells whoever waits how far things are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,51 +46,6 @@ class System:
     servers: Roots
     watch: Watch
     settled: Callable[[int], Awaitable[None]] | None = None
-
-
-@contextmanager
-def cleaned_corner(where: Where) -> Iterator[Servers]:
-    """A vhost, a database and a bucket nobody else uses, gone afterwards with what is in them."""
-    with corner(where.amqp, where.mongo, where.s3) as servers, ExitStack() as stack:
-        stack.callback(_drop, servers.mongo)
-        stack.callback(_remove_bucket, where.s3, servers.s3["ATELIER_S3_BUCKET"])
-        yield servers
-
-
-def _drop(mongo_url: str) -> None:
-    with pymongo.MongoClient[Any](mongo_url) as client:
-        client.drop_database(urlsplit(mongo_url).path.strip("/"))
-
-
-def _client(s3: S3) -> Minio:
-    parts = urlsplit(s3.endpoint)
-    return Minio(
-        parts.netloc,
-        access_key=s3.access_key,
-        secret_key=s3.secret_key,
-        secure=parts.scheme == "https",
-        region="us-east-1",
-    )
-
-
-@contextmanager
-def bucket(s3: S3) -> Iterator[str]:
-    """A new bucket, gone afterwards."""
-    name = f"bench-{uuid4().hex[:8]}"
-    _client(s3).make_bucket(name)
-    try:
-        yield name
-    finally:
-        _remove_bucket(s3, name)
-
-
-def _remove_bucket(s3: S3, name: str) -> None:
-    client = _client(s3)
-    if client.bucket_exists(name):
-        found = client.list_objects(name, recursive=True)
-        for error in client.remove_objects(name, (DeleteObject(o.object_name) for o in found)):
-            raise RuntimeError(f"{error.name}: {error.message}")
-        client.remove_bucket(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +117,7 @@ def ateliers(
     with atelier(where, folder, env=env) as running:
         yield [
             System(
-                name="Atelier",
+                name=ATELIER,
                 provider=provider,
                 derivation="deferred",
                 origin=running.platform.origin,
@@ -210,7 +145,7 @@ def incumbents(
     """The incumbent as commonly deployed, tuned, and durable; `redis` by whether it is durable."""
     found: list[System] = []
     with ExitStack() as stack:
-        for name, variant in VARIANTS.items():
+        for name, variant in INCUMBENTS.items():
             url, redis_pid = redis[variant.durable]
             site = stack.enter_context(
                 incumbent_stack.site(

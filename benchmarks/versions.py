@@ -14,8 +14,8 @@ import pymongo
 
 from accounting import listening
 from incumbent_stack import BIN, postgres_programs
+from places import Where
 from servers import management_url
-from systems import Where
 
 OURS = (
     "aio-pika", "aiormq", "aiohttp", "fastapi", "minio", "motor", "pydantic", "uvicorn", "uvloop"

@@ -40,6 +40,7 @@ def thumbnail(data: bytes) -> bytes:
     """A WebP that fits 320 by 320 pixels, at the quality and method of Atelier's."""
     out = BytesIO()
     with Image.open(BytesIO(data)) as image:
-        image.thumbnail((320, 320))
-        image.convert("RGB").save(out, "WEBP", quality=80, method=0)
+        small = image.convert("RGB")  # first: pictures with a palette are resized badly
+        small.thumbnail((320, 320))
+        small.save(out, "WEBP", quality=80, method=0)
     return out.getvalue()
