@@ -163,6 +163,8 @@ def _sheet() -> Table:
 
 def _add(sheet: Table, name: str, value: object) -> None:
     if value not in (None, ""):
+        label = sheet.columns[0]
+        label.min_width = max(label.min_width or 0, len(name))  # Rich counts its longest word only
         sheet.add_row(name, Text(printable(value, lines=True)))
 
 

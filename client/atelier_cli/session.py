@@ -2,14 +2,16 @@
 
 import json
 import os
+import re
 import sys
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.measure import Measurement
 
 from atelier_cli.failures import InputError, problem_of, sentence
@@ -20,6 +22,7 @@ from atelier_client.transport import DEFAULT_URL
 
 _RETRY = Retry(attempts=3)  # somebody sits in front of it: about a second if nobody answers
 _PIPE_WIDTH = 160  # columns of a table that nobody's window limits
+_BLANKS = re.compile(r" +(\x1b\[0m)?$")  # at the end of a line, coloured or not
 
 
 class Session:
@@ -77,15 +80,8 @@ class Session:
         sys.stdout.flush()
 
     def show(self, renderable: RenderableType) -> None:
-        """A table or text as data, never narrower than its ids; without blanks on the right."""
-        roomy = self.out.options.update(width=_PIPE_WIDTH)
-        least = Measurement.get(self.out, roomy, renderable).minimum
-        # Wider than the terminal means that it wraps, and an id can be pasted all the same.
-        self.out.width = max(self.out.width, least)
-        with self.out.capture() as captured:
-            self.out.print(renderable, crop=False)
-        lines = (line.rstrip(" ") for line in captured.get().splitlines())
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        """A table or text as data."""
+        sys.stdout.write("".join(f"{line}\n" for line in lines_of(renderable, self.out)))
         sys.stdout.flush()
 
     def note(self, text: str, *, always: bool = False) -> None:
@@ -118,6 +114,20 @@ class Session:
         """A command line that talks to the same server, to be pasted."""
         where = ("--url", self._common.url) if self._common.url else ()
         return " ".join(("atelier", *words, *where))
+
+
+def lines_of(renderable: RenderableType, console: Console) -> Iterator[str]:
+    """What `console` would print: no part narrower than its ids, no blanks on the right."""
+    parts = renderable.renderables if isinstance(renderable, Group) else (renderable,)
+    window, roomy = console.width, console.options.update(width=_PIPE_WIDTH)
+    for part in parts:
+        # Wider than the window means that it wraps, and an id can be pasted all the same.
+        console.width = max(window, Measurement.get(console, roomy, part).minimum)
+        with console.capture() as captured:
+            console.print(part, crop=False)
+        console.width = window
+        for line in captured.get().splitlines():
+            yield _BLANKS.sub(r"\1", line)
 
 
 def console(*, stderr: bool) -> Console:

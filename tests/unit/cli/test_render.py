@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
 
 from atelier_cli.plan import dry_run_table
-from atelier_cli.render import images_table, job_sheet, jobs_table
+from atelier_cli.render import image_sheet, images_table, job_sheet, jobs_table
+from atelier_cli.session import lines_of
 from atelier_client import DryRun, Image, Job
 
 NOW = datetime(2026, 1, 5, 11, tzinfo=UTC)
@@ -38,6 +40,8 @@ def job(index: int, prompt: str, status: str = "succeeded") -> Job:
         "content_url": "/x",
         "created_at": "2026-01-05T10:00:00Z",
         "prompt": prompt,
+        "model": "demo/painter",
+        "sha256": "f" * 64,
     }
     attempt = {
         "id": "a",
@@ -103,6 +107,18 @@ def test_a_sheet_says_everything_and_obeys_nothing(prompt: str) -> None:
     assert ID.format(1) in text
     assert ID.format(901) in text
     assert not any(c in text for c in "\x1b\x07\u202e\r")
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_in_a_narrow_window_only_what_holds_an_id_is_wider(colour: bool) -> None:
+    console = Console(width=60, markup=False, force_terminal=colour, color_system="standard")
+    lines = list(lines_of(job_sheet(job(1, "many words " * 9)), console))
+    bare = [Text.from_ansi(line).plain for line in lines]
+    assert [line for line in bare if line.endswith(" ")] == []
+    wide = [line for line in bare if cell_len(line) > 60]
+    assert [line for line in wide if ID.format(901) not in line and "SEED" not in line] == []
+    image = job(1, "a fox").images[0]
+    assert any(line.endswith(image.sha256) for line in lines_of(image_sheet(image), console))
 
 
 def test_an_attempt_is_told_whole_in_any_width() -> None:
