@@ -5,7 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from browser.finding import cell, prompt_box
 from platforms import Platform
@@ -175,15 +175,41 @@ def test_delete_and_undo(origin, visit, draw):
     expect(cell(page, mine)).to_have_count(2)
 
 
+def test_a_deletion_that_takes_its_time_opens_nothing_that_was_closed(origin, visit, draw):
+    mine = words()
+    draw(origin, f"slow {mine}", f"other {mine}")
+    page = visit(origin, f"/?q={mine}").page
+    held: list[Route] = []
+    page.route(
+        lambda url: "/v1/images/" in url,
+        lambda route: held.append(route) if route.request.method == "DELETE" else route.fallback(),
+    )
+    cell(page, f"slow {mine}").click()
+    box = page.get_by_role("dialog")
+    with page.expect_request(lambda request: request.method == "DELETE"):
+        box.get_by_role("button", name="Delete").click()
+    page.keyboard.press("Escape")
+    expect(box).to_have_count(0)
+    with page.expect_response(lambda answer: answer.request.method == "DELETE"):
+        held.pop().continue_()
+    expect(cell(page, f"slow {mine}")).to_have_count(0)
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    expect(box).to_have_count(0)
+    assert "image=" not in page.url
+
+
 def test_the_trash_keeps_what_was_deleted_until_it_is_purged(origin, visit, draw):
     mine = words()
     draw(origin, f"gone {mine}", f"back {mine}")
     page = visit(origin, f"/?q={mine}").page
-    for text in ("gone", "back"):
+    box = page.get_by_role("dialog")
+    for text, following in (("gone", "back"), ("back", None)):
         cell(page, f"{text} {mine}").click()
-        page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-        if page.get_by_role("dialog").is_visible():
+        box.get_by_role("button", name="Delete").click()
+        if following:
+            expect(box.get_by_role("img", name=f"{following} {mine}")).to_be_visible()
             page.keyboard.press("Escape")
+        expect(box).to_have_count(0)
         expect(cell(page, f"{text} {mine}")).to_have_count(0)
     page.get_by_role("link", name="Trash").click()
     cell(page, f"back {mine}").click()

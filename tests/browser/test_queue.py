@@ -97,7 +97,7 @@ def test_the_gallery_scrolls_without_end_and_mounts_what_is_seen(start, visit):
     name = first.get_attribute("aria-label")
     # Every jump to the end brings the next page, until there is none.
     last = page.locator('[role="grid"]:not([aria-rowcount="-1"])')
-    for _ in range(20):
+    for _ in range(160):  # 40 seconds
         page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
         if last.count():
             break

@@ -80,12 +80,13 @@ export function createImagePage({ api, store, router, gallery, afterClosing }) {
       router.back({ image: null });
       if (last) afterClosing(() => gallery.activate(last, true));
     },
-    /** On to the next picture, or out when there is none. */
+    /** On to the next picture, or out when there is none; stays where somebody went meanwhile. */
     async trash() {
       const gone = image.peek();
       if (!gone) return;
       const { before, after } = this.neighbours.peek();
       await gallery.trash(gone);
+      if (id.peek() !== gone.id) return;
       const next = after ?? before;
       if (next) this.show(next);
       else this.close();
