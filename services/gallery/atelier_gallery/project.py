@@ -25,7 +25,7 @@ from atelier_core.failpoints import failpoint
 from atelier_core.ports import BlobStore, EventPublisher
 from atelier_gallery.fold import split
 from atelier_gallery.ports import Change, ImageStore, JobStore
-from atelier_gallery.rounds import CALM, InHand, Story, derivation, left_bytes, next_linger
+from atelier_gallery.rounds import CALM, InHand, Story, derivation, next_linger
 from atelier_gallery.saving import Decision, Settled, change_many, persistently
 
 MOST = 200  # events in one round
@@ -153,11 +153,7 @@ class Project:
 
     async def _remove_late_bytes(self, stories: dict[str, Story], jobs: Iterable[Job]) -> None:
         """What was stored for a job that had ended otherwise belongs to nobody."""
-        late = [
-            job
-            for job in jobs
-            if any(isinstance(e, JobEnded) and left_bytes(job, e) for e in stories[job.id].events)
-        ]
+        late = [job for job in jobs if stories[job.id].left_bytes(job)]
         if late:
             await persistently(lambda: self._tidy(late), what="late pictures")
 

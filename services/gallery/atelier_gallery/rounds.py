@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from atelier_core.contracts.events import Event, ImageDerived, JobEnded
 from atelier_core.domain.image import Image
 from atelier_core.domain.job import Job
-from atelier_core.domain.outcome import JobStatus, image_key
-from atelier_core.domain.run import CallOutcome
+from atelier_core.domain.outcome import JobStatus
 from atelier_gallery.fold import JobEvent, derived, fold
 
 CALM, BUSY = 0.01, 0.1  # seconds that a round waits for company
@@ -33,17 +32,31 @@ class InHand:
 
 @dataclass(eq=False)
 class Story:
-    """The events of one round about one job, in the order they came."""
+    """The events of one round about one job, in the order they came.
+
+    `ended_again`: one of them tells the end of a job that had ended.
+    """
 
     owner: str
+    ended_again: bool = False
     events: list[JobEvent] = field(default_factory=list)
     waiting: list[InHand] = field(default_factory=list)
 
     def decide(self, job: Job | None) -> Job | None:
         before = job
         for event in self.events:
+            self.ended_again |= isinstance(event, JobEnded) and job is not None and job.done
             job = fold(job, event) or job
         return None if job is before else job
+
+    def left_bytes(self, job: Job) -> bool:
+        """Whether a run may have stored pictures that `job`, as saved, does not have.
+
+        Of two runs that both drew, the second may tell the end that the first wrote down (ADR 9).
+        """
+        stopped = job.status in (JobStatus.CANCELED, JobStatus.EXPIRED)
+        late = any(isinstance(event, JobEnded) and event.calls for event in self.events)
+        return self.ended_again or (stopped and late)
 
 
 def next_linger(linger: float, taken: int) -> float:
@@ -53,14 +66,6 @@ def next_linger(linger: float, taken: int) -> float:
     """
     rate = taken / linger
     return BUSY if rate * BUSY >= CROWD and taken > 1 else CALM
-
-
-def left_bytes(job: Job, event: JobEnded) -> bool:
-    """Whether the run that ended so may have stored pictures that `job` does not have."""
-    if job.status in (JobStatus.CANCELED, JobStatus.EXPIRED):
-        return bool(event.calls)
-    drawn = any(call.outcome is CallOutcome.SUCCEEDED for call in event.calls)
-    return drawn and set(map(image_key, event.outcome.images)) != set(map(image_key, job.images))
 
 
 def derivation(waiting: Sequence[InHand]) -> Callable[[Image | None], Image | None]:

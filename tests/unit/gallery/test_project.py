@@ -280,3 +280,15 @@ async def test_pictures_of_a_job_that_was_canceled_meanwhile_are_dropped() -> No
         assert (saved.status, saved.images, len(saved.attempts)) == (JobStatus.CANCELED, (), 1)
         assert not [blob async for blob in parts.blobs.list("jobs/")]
         assert await parts.images.get(picture(job).id, owner=OWNER) is None
+
+
+async def test_a_run_that_tells_the_end_of_another_leaves_no_bytes() -> None:
+    async with projecting() as parts:
+        job = accepted()
+        first, second = picture(job), picture(job).model_copy(update={"sha256": "f" * 64})
+        await parts.blobs.put(image_key(first), b"x", content_type="image/png")
+        await parts.project(ended(job, first, calls=(call("a"),)))
+        await parts.blobs.put(image_key(second), b"y", content_type="image/png")
+        await parts.project(ended(job, first, calls=(call("a"),)))
+        assert [blob.key async for blob in parts.blobs.list("jobs/")] == [image_key(first)]
+        assert (await parts.job(job.id)).images == (first,)
