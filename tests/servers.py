@@ -66,6 +66,18 @@ def management_url(amqp_url: str) -> str:
     return os.environ.get(f"ATELIER_TEST_AMQP{'4' if newer else ''}_API") or default
 
 
+def amqp4_url() -> str:
+    """RabbitMQ 4 beside the broker of `amqp_url`, else skipped; in CI a failure.
+
+    Where `amqp_url` is a container's, that one is RabbitMQ 4 already.
+    """
+    url = os.environ.get("ATELIER_TEST_AMQP4_URL")
+    if not url:
+        wanted = os.environ.get("CI") == "true" and "ATELIER_TEST_AMQP_URL" in os.environ
+        (pytest.fail if wanted else pytest.skip)("ATELIER_TEST_AMQP4_URL is not set")
+    return url
+
+
 def _two_ports() -> tuple[int, int]:
     """Two free ones, 10,000 apart."""
     while True:

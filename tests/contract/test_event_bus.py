@@ -1,7 +1,6 @@
 """What every event bus promises, whoever carries the messages."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -32,6 +31,7 @@ from bus_harness import (
     started,
     subscription,
 )
+from servers import amqp4_url
 
 pytestmark = pytest.mark.anyio
 
@@ -76,10 +76,7 @@ async def bus(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[B
         case _:
             from rabbit_harness import rabbitmq
 
-            url = os.environ.get("ATELIER_TEST_AMQP4_URL")
-            if not url:
-                pytest.skip("ATELIER_TEST_AMQP4_URL is not set")
-            opening = rabbitmq(url)
+            opening = rabbitmq(amqp4_url())
     async with opening as opened, asyncio.timeout(2 * WITHIN):
         yield opened
 

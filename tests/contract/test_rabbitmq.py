@@ -25,7 +25,7 @@ from bus_harness import (
     subscription,
 )
 from rabbit_harness import Management, Proxy, names, proxied
-from servers import management_url
+from servers import amqp4_url, management_url
 
 pytestmark = [pytest.mark.anyio, pytest.mark.external, pytest.mark.timeout(60)]
 
@@ -33,8 +33,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.external, pytest.mark.timeout(60)]
 @pytest.fixture(params=["3.10", "4"])
 def server(request: pytest.FixtureRequest) -> str:
     if request.param == "4":
-        url = os.environ.get("ATELIER_TEST_AMQP4_URL")
-        return url or pytest.skip("ATELIER_TEST_AMQP4_URL is not set")
+        return amqp4_url()
     return request.getfixturevalue("amqp_url")
 
 
