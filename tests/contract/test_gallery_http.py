@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from atelier_core.contracts.internal import HEADER
 from atelier_core.domain.job import Job
 from atelier_core.domain.outcome import JobStatus, Outcome
 from atelier_core.domain.run import RunRecord, run_key
-from atelier_core.domain.values import child_id, new_id
+from atelier_core.domain.values import child_id, new_id, now
 from atelier_core.errors import TransientError
 from atelier_core.http.auth import internal_token
 from atelier_gallery.ports import Change
@@ -429,6 +430,37 @@ class Away(MemoryJobStore):
 
     async def save_many(self, changes: Sequence[Change[Job]]) -> frozenset[str]:
         raise TransientError("no database")
+
+
+class Held(MemoryJobStore):
+    """A store that saves once `asked`, which it is by whoever does not find a job."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    async def get(self, document_id: str, *, owner: str) -> Job | None:
+        found = await super().get(document_id, owner=owner)
+        self.asked.set()
+        return found
+
+    async def save_many(self, changes: Sequence[Change[Job]]) -> frozenset[str]:
+        await self.asked.wait()
+        return await super().save_many(changes)
+
+
+def made(ago: timedelta) -> str:
+    """An id of an API whose clock is off."""
+    time = f"{round((now() - ago).timestamp() * 1000):012x}"
+    return f"{time[:8]}-{time[8:]}{new_id()[13:]}"
+
+
+@pytest.mark.parametrize("ago", [timedelta(minutes=70), timedelta(minutes=-70)])
+async def test_a_job_is_waited_for_though_clocks_differ(ago: timedelta) -> None:
+    async with running(changed=lambda parts: {**parts, "jobs": Held()}) as gallery:
+        job = accepted(job_id=made(ago))
+        await gallery.bus.publish(requested(job))
+        assert (await gallery.http.get(f"/v1/jobs/{job.id}")).status_code == 200
 
 
 async def test_unknown_is_503_only_while_events_wait(gallery: Running) -> None:

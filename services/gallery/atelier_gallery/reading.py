@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 from atelier_core.contracts.problems import Code, Problem, not_found
@@ -113,21 +114,20 @@ class Reading:
     ) -> T:
         if not is_id(topic.id):
             raise not_found("There is no such job or batch")
-        young = is_young(topic.id, now=self.clock(), limit=JUST_ACCEPTED)
-        found = await until(
-            self.live,
-            topic,
-            read,
-            lambda found: found is not None,
-            owner=owner,
-            wait=RECORDING if young else 0,
+        fresh, waiting = (
+            is_young(topic.id, now=self.clock(), limit=limit) for limit in (JUST_ACCEPTED, BACKLOG)
         )
-        if found is not None:
-            return found
-        if is_young(topic.id, now=self.clock(), limit=BACKLOG) and await self.backlog():
-            raise Problem(
-                Code.SERVICE_UNAVAILABLE,
-                "Events wait to be recorded; this may be among them.",
-                retry_after=RETRY_AFTER,
-            )
-        raise not_found("There is no such job or batch")
+        appears = partial(until, self.live, topic, read, lambda found: found is not None)
+        found = await appears(owner=owner, wait=RECORDING if fresh else 0)
+        if found is None and waiting and await self.backlog():
+            # Old by its id may be new by another clock: the API's can be behind ours.
+            found = None if fresh else await appears(owner=owner, wait=RECORDING)
+            if found is None:
+                raise Problem(
+                    Code.SERVICE_UNAVAILABLE,
+                    "Events wait to be recorded; this may be among them.",
+                    retry_after=RETRY_AFTER,
+                )
+        if found is None:
+            raise not_found("There is no such job or batch")
+        return found
