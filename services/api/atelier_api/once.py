@@ -192,6 +192,7 @@ def unavailable(kind: Literal["job_id", "batch_id"], request_id: str) -> Iterato
             Code.STORAGE_FULL, "There is no room left to store this; nothing was accepted."
         ) from exc
     except (TransientError, TimeoutError) as exc:
+        log.warning("unavailable", extra={"error": _reason(exc), kind: request_id})
         after = exc.retry_after if isinstance(exc, TransientError) else None
         raise Problem(
             Code.SERVICE_UNAVAILABLE,
@@ -208,5 +209,10 @@ def _harmless(what: str) -> Iterator[None]:
     """A row left in hand is sent again under its own id when it is stale: nothing is lost."""
     try:
         yield
-    except (TransientError, TimeoutError):
-        log.warning("an idempotency row could not be updated", extra={"step": what})
+    except (TransientError, TimeoutError) as exc:
+        told = {"step": what, "error": _reason(exc)}
+        log.warning("an idempotency row could not be updated", extra=told)
+
+
+def _reason(exc: TransientError | TimeoutError) -> str:
+    return str(exc) or "no answer in time"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -145,6 +146,16 @@ async def test_what_is_safe_with_the_broker_is_accepted_even_if_its_row_is_not_m
     sent = Sent()
     async with Once.open(Failing("mark")) as once:
         assert (await once(sent.request())).id == sent.ids[0][0]
+
+
+@pytest.mark.parametrize("step", ["claim", "mark"])
+async def test_the_log_says_what_was_away(step: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The client is not told, and the operator has to know which server it is."""
+    async with Once.open(Failing(step)) as once:
+        with suppress(Problem):
+            await once(Sent().request())
+    [record] = [r for r in caplog.records if r.name == "atelier_api.once"]
+    assert record.__dict__["error"] == "away"
 
 
 async def test_requests_without_a_key_are_all_new() -> None:
