@@ -10,7 +10,7 @@ from pymongo.errors import OperationFailure
 
 from atelier_core.adapters.mongo import translated
 from atelier_core.adapters.rabbitmq_link import Link, server_url
-from atelier_core.errors import SettingsError, TransientError
+from atelier_core.errors import RefusedError, SettingsError
 from atelier_core.runtime import listen
 
 pytestmark = pytest.mark.anyio
@@ -35,12 +35,13 @@ async def test_a_missing_virtual_host_is_named(
     assert all(r.levelno == logging.WARNING for r in ours)
 
 
-async def test_refused_credentials_name_the_setting_only() -> None:
-    with (
-        pytest.raises(TransientError, match="ATELIER_MONGO_URL") as caught,
-        translated(),
-    ):
-        raise OperationFailure("Authentication failed for somebody", 18)
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [("Authentication failed for somebody", 18), ("somebody is not authorized on atelier", 13)],
+)
+async def test_refused_credentials_name_the_setting_only(said: str, code: int) -> None:
+    with pytest.raises(RefusedError, match="ATELIER_MONGO_URL") as caught, translated():
+        raise OperationFailure(said, code)
     assert "somebody" not in str(caught.value)
 
 

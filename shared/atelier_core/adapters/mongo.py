@@ -16,7 +16,10 @@ SCHEMES: Final = ("mongodb://", "mongodb+srv://")
 CONNECTIONS: Final = 50
 DUPLICATE_KEY: Final = 11000
 MISTAKES: Final = frozenset({2, 9, 14})  # bad value, cannot be parsed, wrong type: ours, for ever
-REFUSED: Final = 18  # the credentials are wrong
+REFUSED: Final = {
+    13: "MongoDB does not allow the user in ATELIER_MONGO_URL what Atelier has to do.",
+    18: "MongoDB refuses the user or the password in ATELIER_MONGO_URL.",
+}
 
 
 @asynccontextmanager
@@ -60,9 +63,8 @@ def translated() -> Iterator[None]:
     except PyMongoError as exc:
         if isinstance(exc, OperationFailure) and exc.code in MISTAKES:
             raise
-        if isinstance(exc, OperationFailure) and exc.code == REFUSED:
-            message = "MongoDB refuses the user or the password in ATELIER_MONGO_URL."
-            raise RefusedError(message) from exc
+        if isinstance(exc, OperationFailure) and exc.code in REFUSED:
+            raise RefusedError(REFUSED[exc.code]) from exc
         raise TransientError(f"MongoDB: {type(exc).__name__}") from exc
 
 
