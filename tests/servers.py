@@ -121,6 +121,17 @@ def mongo_url() -> Iterator[str]:
         yield f"mongodb://{mongo.get_container_host_ip()}:{mongo.get_exposed_port(27017)}/"
 
 
+@contextmanager
+def mongo_with_passwords() -> Iterator[str]:
+    """A server of the test's own that asks for passwords, by the user who may do everything."""
+    env = {"MONGO_INITDB_ROOT_USERNAME": "root", "MONGO_INITDB_ROOT_PASSWORD": "root"}
+    # Said first while nobody outside reaches it and that user is made; the driver waits on.
+    ready = "waiting for connections"
+    with _container("mongo:8", ports={27017: None}, ready=ready, env=env) as mongo:
+        host, port = mongo.get_container_host_ip(), mongo.get_exposed_port(27017)
+        yield f"mongodb://root:root@{host}:{port}/"
+
+
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3]:
     if url := os.environ.get("ATELIER_TEST_S3_URL"):

@@ -176,7 +176,7 @@ def wired(
         admin.policy_set("readwrite", user=name)
         servers = Servers(
             amqp=cluster[0].url,
-            mongo=f"{mongo_url.rstrip('/')}/{name.replace('-', '_')}",
+            mongo=urlsplit(mongo_url)._replace(path=f"/{name.replace('-', '_')}").geturl(),
             s3={
                 "ATELIER_S3_ENDPOINT": s3.endpoint,
                 "ATELIER_S3_ACCESS_KEY": store.name,

@@ -3,11 +3,13 @@
 import asyncio
 import time
 
+import httpx
 import pytest
 
 from checker import submit
+from private_database import DatabaseUser
 from toxiproxy import Wire
-from wired import BODY, Harm, Wired, harmed_in_turn
+from wired import BODY, Harm, Wired, eventually, harmed_in_turn
 
 pytestmark = [pytest.mark.anyio, pytest.mark.external, pytest.mark.timeout(120)]
 
@@ -41,3 +43,37 @@ async def test_a_frozen_database_is_waited_for(whole: Wired) -> None:
         finally:
             whole.heal()
         jobs.append((await submit(http, BODY))["id"])
+
+
+async def test_a_changed_password_is_said_and_survived(
+    whole: Wired, database: DatabaseUser
+) -> None:
+    """Who is in stays in, so every connection is closed once, as at the database's next restart."""
+    async with whole.load() as jobs, whole.http() as http:
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(database.know, "another-canary")
+        try:
+            for wire in whole.of("mongo"):
+                wire.refuse()
+                wire.heal()
+            for name in ("api-0", "gallery-0"):
+                async with whole.service(name) as service:
+
+                    async def said(service: httpx.AsyncClient = service) -> bool:
+                        ready = await service.get("/readyz")
+                        return ready.status_code == 503 and "ATELIER_MONGO_URL" in ready.text
+
+                    await eventually(said)
+            refused = await http.get("/v1/jobs")
+            assert (refused.status_code, refused.json()["code"]) == (503, "service_unavailable")
+            assert "ATELIER" not in refused.text
+            await asyncio.sleep(2)
+        finally:
+            await asyncio.to_thread(database.know)
+        jobs.append((await submit(http, BODY))["id"])
+    for process in whole.platform.processes.values():
+        log = process.log.read_text()
+        assert database.password not in log
+        assert "another-canary" not in log
+        if process.name.startswith(("api", "gallery")):
+            assert "ATELIER_MONGO_URL" in log
