@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -29,6 +30,7 @@ from atelier_core.ports import BlobStore
 from atelier_worker.ports import Fault, ProviderError
 from atelier_worker.provenance import read
 from atelier_worker.providers.fake import FakeProvider, Step
+from fakes.newer_release import with_news
 from worker_harness import Hand, Stage, at, job, stage
 
 pytestmark = pytest.mark.anyio
@@ -457,6 +459,24 @@ async def test_a_queued_call_is_resumed_by_another_worker(here: Stage) -> None:
     assert end.outcome.status is JobStatus.SUCCEEDED
     assert (len(fake.ledger), fake.resumed) == (1, ["q-1"])
     assert end.calls[0].cost == Money.exactly("0.04")
+
+
+async def test_a_record_of_a_later_release_is_carried_on(here: Stage) -> None:
+    go = asyncio.Event()
+    fake = FakeProvider(script=[Step(queued="q-1", until=go)])
+    wanted = job()
+    hand = await here.worker(fake)
+    await here.request(wanted)
+    await fake.asked.wait()
+    await hand.kill()
+    key = run_key(wanted.id)
+    newer = json.dumps(with_news(json.loads((await here.blobs.get(key)).data)))
+    assert newer.count("x_news") > 2
+    await here.blobs.put(key, newer.encode(), content_type="application/json")
+    go.set()
+    await here.worker(fake)
+    assert (await here.end(wanted)).outcome.status is JobStatus.SUCCEEDED
+    assert (len(fake.ledger), fake.resumed) == (1, ["q-1"])
 
 
 async def test_a_living_holder_is_left_alone(here: Stage) -> None:

@@ -55,7 +55,7 @@ def embed(data: bytes, provenance: Provenance) -> bytes:
         json=json.dumps(fields).encode(),
         parameters=a1111(fields),
         xmp=xmp(fields),
-        short_xmp=xmp({**fields, "prompt": None}),
+        short_xmp=lambda: xmp({**fields, "prompt": None}),
     )
     match content_type_of(data):
         case "image/png":

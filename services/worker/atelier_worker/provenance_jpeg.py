@@ -36,7 +36,7 @@ def embed_in_jpeg(data: bytes, texts: Texts) -> bytes:
     if not foreign_exif and len(user_comment) <= _MOST:
         ours.append(_segment(_APP1, user_comment))
     fits = len(_XMP) + len(texts.xmp) <= _MOST
-    ours.append(_segment(_APP1, _XMP + (texts.xmp if fits else texts.short_xmp)))
+    ours.append(_segment(_APP1, _XMP + (texts.xmp if fits else texts.short_xmp())))
     piece = _MOST - len(_OURS)
     ours += [
         _segment(_COM, _OURS + texts.json[at : at + piece])

@@ -1,26 +1,29 @@
 """Provenance as the texts that other programs read."""
 
 import json
+import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
 CREATED_BY_AI = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 _A1111_NAMES = {"steps": "Steps", "sampler": "Sampler", "guidance": "CFG scale"}
+_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 _PREFIX = b"UNICODE\0"
 _SOFTWARE = b"Atelier\0"
 
 
 @dataclass(frozen=True)
 class Texts:
-    """All that is written; `short_xmp` is for where the prompt would not fit."""
+    """All that is written."""
 
     json: bytes
     parameters: str
     xmp: bytes
-    short_xmp: bytes
+    short_xmp: Callable[[], bytes]
+    """For where the prompt does not fit, which is rare."""
 
 
 def a1111(fields: Mapping[str, Any]) -> str:
@@ -79,12 +82,7 @@ def xmp(fields: Mapping[str, Any]) -> bytes:
 
 def _xml(text: str) -> str:
     """Escaped, and without the characters that XML cannot hold."""
-    return escape("".join(c if _in_xml(c) else "\ufffd" for c in text))
-
-
-def _in_xml(character: str) -> bool:
-    code = ord(character)
-    return code in {0x9, 0xA, 0xD} or (code >= 0x20 and code not in {0xFFFE, 0xFFFF})  # noqa: PLR2004 - XML 1.0, 2.2
+    return escape(_NOT_IN_XML.sub("\ufffd", text))
 
 
 def exif(text: str) -> bytes:

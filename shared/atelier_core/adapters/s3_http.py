@@ -59,6 +59,7 @@ class S3Http:
     ) -> None:
         self._origin = origin
         self._bucket = bucket
+        self._base = f"{origin.geturl()}/{bucket}/"
         self._credentials = credentials
         self._region = region
         self._within = within
@@ -178,7 +179,7 @@ class S3Http:
             yield response.headers, pieces()
 
     def _url(self, key: str) -> URL:
-        return URL(f"{self._origin.geturl()}/{self._bucket}/{key}", encoded=True)
+        return URL(f"{self._base}{key}", encoded=True)
 
     def _signed(
         self, method: str, key: str, headers: Mapping[str, str], digest: str
