@@ -5,9 +5,13 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from aiohttp import web
 from playwright.sync_api import Page, expect
 
 from browser.finding import cell, prompt_box
+from fakes.a1111 import FakeA1111
+from fakes.kit import listening
+from fakes.living import living
 from platforms import Platform
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -33,20 +37,37 @@ def card(page: Page, prompt: str):
     return page.get_by_role("listitem").filter(has_text=prompt)
 
 
-def test_progress_is_shown_and_what_waits_can_be_canceled(busy, visit):
-    page = visit(str(busy.base_url).rstrip("/")).page
-    expect(page.get_by_text("Drawing")).to_be_visible()
-    expect(page.get_by_role("progressbar").first).to_have_attribute(
-        "aria-valuetext", "2 of 10 finished"
-    )
-    prompt_box(page).fill("not needed after all")
-    page.get_by_role("button", name="Generate 1 picture").click()
-    mine = card(page, "not needed after all")
-    expect(mine.get_by_text("Queued")).to_be_visible()
-    mine.get_by_role("button", name="Cancel: not needed after all").click()
-    expect(mine).to_have_count(0)
-    jobs = busy.get("/v1/jobs", params={"status": "canceled"}).json()["items"]
-    assert [job["request"]["prompt"] for job in jobs] == ["not needed after all"]
+class TwoAreAllItDraws(FakeA1111):
+    """A web UI that never finishes its third picture."""
+
+    async def _draw(self, request: web.Request) -> web.Response:
+        if len(self.bodies) == 2:
+            self.gate.clear()
+        return await super()._draw(request)
+
+
+def test_progress_is_shown_and_what_waits_can_be_canceled(start, visit):
+    with living() as live:
+        webui = live(listening(TwoAreAllItDraws()))
+        origin = start(
+            ATELIER_WORKER_CONCURRENCY="1", ATELIER_PROVIDERS="a1111", A1111_URL=webui.url
+        ).origin
+        with httpx.Client(base_url=origin, timeout=30) as http:
+            in_the_way = submit(http, prompt="in the way", n=10, size="256x256")
+            page = visit(origin).page
+            expect(page.get_by_text("Drawing")).to_be_visible()
+            expect(page.get_by_role("progressbar").first).to_have_attribute(
+                "aria-valuetext", "2 of 10 finished"
+            )
+            prompt_box(page).fill("not needed after all")
+            page.get_by_role("button", name="Generate 1 picture").click()
+            mine = card(page, "not needed after all")
+            expect(mine.get_by_text("Queued")).to_be_visible()
+            mine.get_by_role("button", name="Cancel: not needed after all").click()
+            expect(mine).to_have_count(0)
+            jobs = http.get("/v1/jobs", params={"status": "canceled"}).json()["items"]
+            assert [job["request"]["prompt"] for job in jobs] == ["not needed after all"]
+            http.post(f"/v1/jobs/{in_the_way}/cancel").raise_for_status()
 
 
 def test_a_finished_picture_keeps_its_place_until_it_is_there(start, visit):

@@ -17,7 +17,7 @@ from atelier_core.adapters.filesystem import FileBlobStore
 from atelier_core.adapters.memory_blobs import MemoryBlobStore
 from atelier_core.adapters.memory_bus import MemoryBus
 from atelier_core.adapters.s3 import S3BlobStore
-from atelier_core.contracts.catalogue import catalogue
+from atelier_core.contracts.catalogue import Catalogue, catalogue
 from atelier_core.contracts.events import JobCancel, JobDeferred, JobStarted
 from atelier_core.domain.job import accept
 from atelier_core.domain.job import end as ended
@@ -63,6 +63,18 @@ async def here(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 def refused(fault: Fault, **more: Any) -> Step:
     return Step(error=ProviderError(fault, "as the script says", **more))
+
+
+def one_by_one() -> Catalogue:
+    """Of models that draw one picture a call."""
+    models = [
+        model.model_copy(
+            update={"capabilities": model.capabilities.model_copy(update={"max_n": 1})}
+        )
+        for name in ("fake/paid", "fake/free")
+        for model in catalogue().find(name)
+    ]
+    return catalogue().model_copy(update={"models": tuple(models)})
 
 
 async def write(here: Stage, wanted: AcceptedJob, record: RunRecord) -> None:
@@ -152,6 +164,20 @@ async def test_a_slow_call_is_told_of_and_recorded(here: Stage) -> None:
     assert record.holder
     assert record.calls[0].outcome is CallOutcome.OPEN
     assert (started.step, started.calls) == (1, record.calls)
+    go.set()
+    assert (await here.end(wanted)).outcome.status is JobStatus.SUCCEEDED
+
+
+async def test_a_slow_call_after_quick_ones_is_told_of_as_a_start(here: Stage) -> None:
+    go = asyncio.Event()
+    await here.worker(
+        FakeProvider(script=[Step(), Step(), Step(until=go)]), book=one_by_one(), concurrency=1
+    )
+    wanted = job(n=3, model="fake/free")
+    await here.request(wanted)
+    await here.until(lambda told: any(isinstance(e, JobStarted) for e in told))
+    (started,) = here.of(JobStarted)
+    assert (started.step, started.finished) == (1, 2), "nobody takes step 0 for a start"
     go.set()
     assert (await here.end(wanted)).outcome.status is JobStatus.SUCCEEDED
 
@@ -247,12 +273,7 @@ async def test_a_model_of_one_picture_is_called_for_each(here: Stage) -> None:
     fake = FakeProvider(
         script=[Step(), refused(Fault.MODERATED), refused(Fault.RATE_LIMITED), Step()]
     )
-    model = catalogue().find("fake/paid")[0]
-    one = model.capabilities.model_copy(update={"max_n": 1})
-    book = catalogue().model_copy(
-        update={"models": (model.model_copy(update={"capabilities": one}),)}
-    )
-    await here.worker(fake, book=book)
+    await here.worker(fake, book=one_by_one())
     wanted = job(n=3)
     await here.request(wanted)
     end = await here.end(wanted)

@@ -135,9 +135,9 @@ def handed_back(calls: Iterable[Call], *, holder: str) -> Change:
 
 
 def known(calls: Iterable[Call], *, holder: str) -> Change:
-    """The change that only adds what is known of `calls`."""
+    """The change that only adds what is known of `calls`; where nothing stands, `holder` begins."""
     news = tuple(calls)
-    return lambda found: (found or RunRecord(holder=holder)).merged(news)
+    return lambda found: (found or RunRecord(holder=holder, step=1)).merged(news)
 
 
 def is_ours(found: RunRecord, written: RunRecord) -> bool:

@@ -222,7 +222,7 @@ class Run:
         await mine.release()
         self._grip.learn(call)
         del self._open[call.id]
-        if self._open:
+        if self._open and not self._grip.unrecorded:
             await self._grip.tell()
 
     async def _finish(self) -> None:
