@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
+from atelier_core.contracts.topology import DELAYS
 from atelier_core.domain.job import Job
 from atelier_core.domain.outcome import JobStatus
 from atelier_core.domain.request import DEFAULT_DEADLINE, Lane, Priority
@@ -11,7 +13,8 @@ from atelier_core.domain.run import RunRecord
 
 BULK_IMAGES = 10  # a batch with more images than this is bulk
 OVERTAKEN = timedelta(minutes=10)  # later jobs have started: this one's message is gone
-PATIENCE = timedelta(minutes=5)  # after the time that a deferral announced
+ROUNDED = timedelta(seconds=max(longer - shorter for shorter, longer in pairwise(DELAYS)))
+PATIENCE = ROUNDED + timedelta(minutes=5)  # after the time announced: the wait is rounded up
 HEARD_OF = timedelta(seconds=2)  # a run that begins tells of it, or has ended, in less
 FIRST_SWEEP = timedelta(minutes=10)  # until the second; doubles each time
 LAST_SWEEP = timedelta(hours=6)

@@ -12,6 +12,7 @@ from atelier_core.adapters.memory_blobs import MemoryBlobStore
 from atelier_core.adapters.memory_bus import MemoryBus
 from atelier_core.contracts import topology
 from atelier_core.contracts.events import JobRequested
+from atelier_core.delivery import tier
 from atelier_core.domain.job import Job, accept, defer, start
 from atelier_core.domain.outcome import JobStatus, Outcome
 from atelier_core.domain.request import Lane, Priority
@@ -83,11 +84,21 @@ def test_an_end_that_was_never_told_is_asked_for() -> None:
     assert decided(running(queued()), record=record, holder_alive=True)
 
 
-def test_a_deferred_job_has_five_minutes_more() -> None:
-    waiting = defer(queued(), step=1, calls=(), until=at(50), at=at(1))
+def deferred(seconds: float) -> Job:
+    waiting = defer(queued(), step=1, calls=(), until=at(seconds), at=at(0))
     assert waiting is not None
-    assert not decided(waiting, empty=BOTH, now=at(349))
-    assert decided(waiting, now=at(350))
+    return waiting
+
+
+@pytest.mark.parametrize("seconds", [1, 5, 6, 31, 120, 121, 185, 299, 301, 599, 600])
+def test_a_deferred_job_has_five_minutes_more_than_its_message_is_held(seconds: int) -> None:
+    back = tier(seconds)  # the wait is rounded up, the announced time is not
+    assert not decided(deferred(seconds), empty=BOTH, now=at(back + 299))
+
+
+def test_a_deferred_job_whose_message_must_be_back_is_forgotten() -> None:
+    assert not decided(deferred(50), empty=BOTH, now=at(829))
+    assert decided(deferred(50), now=at(830))
 
 
 def test_intervals_double_up_to_six_hours() -> None:
