@@ -9,6 +9,7 @@ from typing import Protocol
 
 from atelier_core.contracts.events import Event, decode
 from atelier_core.contracts.topology import DELAYS
+from atelier_core.domain.request import MAX_DEADLINE
 from atelier_core.domain.values import now as utc_now
 from atelier_core.errors import ContractError, Defer, PermanentError, TransientError
 from atelier_core.ports import Clock, DeadHandler, DeadLetter, Handler
@@ -16,7 +17,7 @@ from atelier_core.ports import Clock, DeadHandler, DeadLetter, Handler
 log = logging.getLogger(__name__)
 
 MAX_FAILURES = 3  # tries of a handler that raises what nobody expected: a bug, not the weather
-MAX_AGE = 24 * 3600.0  # seconds a message may be tried again after trouble that passes
+MAX_AGE = MAX_DEADLINE + 24 * 3600.0  # seconds until trouble that passes is believed not to
 PAUSE = 1.0  # seconds before a message goes back to a broker that just refused its verdict
 
 

@@ -20,7 +20,7 @@ from atelier_core.delivery import (
     judge,
     tier,
 )
-from atelier_core.domain.request import AcceptedJob, ImageRequest
+from atelier_core.domain.request import MAX_DEADLINE, AcceptedJob, ImageRequest
 from atelier_core.domain.values import new_id
 from atelier_core.errors import (
     ConflictError,
@@ -48,6 +48,7 @@ DELAYS = (5.0, 30.0, 120.0)
         (TransientError("busy"), 2, 0, Retry(5.0, failed=False)),
         (TransientError("busy", retry_after=31), 0, 0, Retry(120.0, failed=False)),
         (StorageFullError("full"), 0, MAX_AGE - 1, Retry(5.0, failed=False)),
+        (TransientError("busy"), 0, MAX_DEADLINE, Retry(5.0, failed=False)),
         (TransientError("busy"), 0, MAX_AGE, GiveUp("deadline_passed", "TransientError: busy")),
         (ContractError("?"), 0, 0, GiveUp("unreadable_message", "ContractError: ?")),
         (PermanentError("no"), 0, 0, GiveUp("internal_error", "PermanentError: no")),

@@ -15,14 +15,13 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from atelier_core.contracts.problems import Code, FieldError, Problem
-from atelier_core.domain.request import ImageRequest, Priority, ProviderChoice
+from atelier_core.domain.request import MAX_DEADLINE, ImageRequest, Priority, ProviderChoice
 
 MAX_PROMPT = 4_000  # code points
 MAX_N = 10
 MAX_BATCH = 1_000
 MAX_TAGS = 20
 MAX_METADATA = 16
-MAX_DEADLINE = 7 * 24 * 3600  # seconds
 MAX_PROVIDERS = 20
 MAX_STEPS = 500
 MAX_GUIDANCE = 100

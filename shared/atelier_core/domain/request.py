@@ -9,6 +9,7 @@ from pydantic import Field
 from atelier_core.domain.values import Time, Value, seed_of
 
 DEFAULT_DEADLINE = 24 * 3600  # seconds a job may take from its acceptance
+MAX_DEADLINE = 7 * 24 * 3600  # the most that may be asked for
 DEFAULT_SIZE = (1024, 1024)
 
 
