@@ -424,13 +424,17 @@ async def test_hosts_and_origins(
             assert read.status_code == 200, "reading is what the same-origin policy is for"
 
 
-async def socket_answer(app: Any, path: str, *headers: tuple[bytes, bytes]) -> list[Any]:
-    """What a socket is told."""
+async def socket_answer(
+    app: Any, path: str, *headers: tuple[bytes, bytes], gone_at: str | None = None
+) -> list[Any]:
+    """What a socket is told, until it is `gone_at` a message of that type."""
     incoming: asyncio.Queue[Any] = asyncio.Queue()
     incoming.put_nowait({"type": "websocket.connect"})
     told: list[Any] = []
 
     async def send(message: Any) -> None:
+        if gone_at == message["type"]:
+            raise BrokenPipeError  # as ASGI has it
         told.append(message)
 
     scope = {
@@ -459,6 +463,16 @@ async def test_sockets_of_other_origins_are_refused() -> None:
     assert start["status"] == 403
     assert json.loads(body["body"])["code"] == "forbidden"
     assert (b"x-frame-options", b"DENY") in start["headers"]
+
+
+@pytest.mark.parametrize("gone_at", ["websocket.accept", "websocket.close"])
+async def test_a_socket_that_is_gone_is_no_error(
+    gone_at: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ten thousand of them would be 30 MB of log whenever a gallery leaves."""
+    with pytest.raises(BrokenPipeError):  # the server's own, which it takes back quietly
+        await socket_answer(make_app(), "/v1/events", gone_at=gone_at)
+    assert not caplog.records
 
 
 async def test_the_front_door_routes_by_the_table() -> None:

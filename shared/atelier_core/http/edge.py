@@ -62,6 +62,8 @@ class Edge:
         except (_HeadAnsweredError, ClientDisconnect):
             pass
         except Exception as exc:  # noqa: BLE001 - the last net: whatever it is becomes a problem
+            if answer.gone:  # the server knows its own word, and nobody else hears ours
+                raise answer.gone from None
             await answer.rescue(exc, inner, receive)
         finally:
             request_id.reset(token)
@@ -82,13 +84,17 @@ class Edge:
 
 
 class _Answer:
-    """`send` that adds our headers once, and keeps the body of a HEAD request to itself."""
+    """`send` that adds our headers once, and keeps the body of a HEAD request to itself.
+
+    `gone` is what the server raised because nobody hears it any more.
+    """
 
     def __init__(self, scope: Scope, send: Send, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self._send = send
         self._added = headers
         self._head = scope.get("method") == "HEAD"
         self._started = False
+        self.gone: OSError | None = None
 
     async def __call__(self, message: Message) -> None:
         match message["type"]:
@@ -105,7 +111,11 @@ class _Answer:
                 if message.get("more_body"):
                     raise _HeadAnsweredError
                 return
-        await self._send(message)
+        try:
+            await self._send(message)
+        except OSError as exc:
+            self.gone = exc
+            raise
 
     async def rescue(self, exc: Exception, scope: Scope, receive: Receive) -> None:
         """Answer with the problem that `exc` is, or cut an answer that has begun."""
