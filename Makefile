@@ -52,7 +52,8 @@ chaos: $(VENV)/.dev ## Kill every process again and again while 1,000 jobs run (
 	@ATELIER_CHAOS_JOBS=$(JOBS) ATELIER_CHAOS_SEED=$(SEED) \
 	  $(BIN)/python -m pytest -q -s --no-header --tb=short tests/faults/test_chaos.py tests/faults/test_failpoints.py \
 	  tests/faults/test_poison.py tests/faults/test_clocks.py \
-	  tests/faults/test_worker_faults.py tests/faults/test_database_faults.py
+	  tests/faults/test_worker_faults.py tests/faults/test_database_faults.py tests/faults/test_very_many_watchers.py \
+	  tests/contract/test_worker_failover.py::test_jobs_that_fail_at_once_are_no_storm_and_all_end
 
 check: $(VENV)/.dev node_modules/.installed ## Format, lint, types, import contracts, documents and locks in sync
 	$(BIN)/ruff format --check --quiet .
