@@ -232,7 +232,7 @@ async def test_deferrals_are_bounded_by_nothing_but_the_event(bus: Bus) -> None:
 
 
 async def test_trouble_that_outlives_the_message_ends_it(bus: Bus) -> None:
-    old = requested().model_copy(update={"time": now() - timedelta(days=2)})
+    old = requested().model_copy(update={"time": now() - timedelta(days=9)})
     async with bus.bus.consume(subscription(A), Recorder(TransientError("busy"))):
         await bus.bus.publish(old)
         (letter,) = await dead(bus, A, 1)
