@@ -50,6 +50,11 @@ STORIES: dict[str, tuple[JobEvent, ...]] = {
         ended(JOB, status=JobStatus.CANCELED, at=at(4), calls=(call("a", CallOutcome.OPEN),)),
         ended(JOB, status=JobStatus.CANCELED, at=at(4), calls=(call("a", CallOutcome.CANCELED),)),
     ),
+    "canceled, and nobody knows what its call costs": (
+        requested(JOB),
+        started(JOB, 1, call("a", CallOutcome.OPEN)),
+        ended(JOB, status=JobStatus.CANCELED, at=at(4), calls=(call("a", CallOutcome.OPEN),)),
+    ),
     "partly drawn": (
         requested(JOB),
         started(JOB, 1, call("a", CallOutcome.OPEN)),
@@ -116,6 +121,15 @@ def shuffled(draw: st.DrawFn) -> tuple[str, list[JobEvent]]:
 def test_every_order_and_repetition_ends_the_same(story: tuple[str, list[JobEvent]]) -> None:
     name, events = story
     assert shown(told(events)) == shown(told(STORIES[name]))
+
+
+def test_an_open_call_costs_nothing_yet_and_something_unknown_once_the_job_is_done() -> None:
+    *before, end = STORIES["canceled, and nobody knows what its call costs"]
+    assert told(before).cost == Money.exactly("0")
+    assert told([*before, end]).cost == Money.unknown()
+    billed = call("a", CallOutcome.CANCELED, cost=Money.exactly("0.01"))
+    bill = ended(JOB, status=JobStatus.CANCELED, at=at(4), calls=(billed,))
+    assert told([*before, end, bill]).cost == Money.exactly("0.01")
 
 
 @given(shuffled())

@@ -146,6 +146,7 @@ def end(job: Job, outcome: Outcome, *, calls: Iterable[Call], at: datetime) -> J
             "progress": len(outcome.images) / job.request.n,
             "error": outcome.error,
             "finished_at": outcome.at,
+            "cost": _cost(changes.get("attempts", job.attempts), done=True),
             "step": 0,
             "deferred_until": None,
         }
@@ -170,7 +171,7 @@ def _attempts(job: Job, calls: Iterable[Call]) -> dict[str, Any]:
         return {}
     changes: dict[str, Any] = {
         "attempts": attempts,
-        "cost": Money.total(a.cost for a in attempts if a.outcome is not CallOutcome.OPEN),
+        "cost": _cost(attempts, done=job.done),
         "started_at": attempts[0].started_at,
     }
     good = [a for a in attempts if a.outcome is CallOutcome.SUCCEEDED]
@@ -182,6 +183,11 @@ def _attempts(job: Job, calls: Iterable[Call]) -> dict[str, Any]:
             "prompt_as_sent": last.prompt_as_sent,
         }
     return changes
+
+
+def _cost(attempts: Iterable[Attempt], *, done: bool) -> Money:
+    """What is spent. An open call will tell; of a `done` job it may never: that is unknown."""
+    return Money.total(a.cost for a in attempts if done or a.outcome is not CallOutcome.OPEN)
 
 
 def _next(job: Job, changes: dict[str, Any], at: datetime) -> Job | None:
