@@ -88,7 +88,8 @@ class Grip:
 
         Raises:
             OvertakenError: the record is not this run's any more.
-            NotSentError: it may be written or not; it is learnt as a call that was not sent.
+            NotSentError: it may be written or not, or took so long that others may have taken this
+                worker for dead; it is learnt as a call that was not sent.
         """
         async with self._writing:
             if self._unrecorded and free:
@@ -99,10 +100,16 @@ class Grip:
             except ConflictError as exc:
                 raise OvertakenError("the record was changed by somebody else") from exc
             except TransientError as exc:
-                error = ProviderError(Fault.OVERLOADED, "Not sent: the run record was not safe.")
-                self.learn(calling.failed(call, error, free=True, at=self._bench.clock()))
+                self._not_sent(call)
                 raise NotSentError("the run record was not safe") from exc
         await failpoint("worker.after_record")
+        if not self._bench.liveness.sure:
+            self._not_sent(call)
+            raise NotSentError("this worker may be taken for dead")
+
+    def _not_sent(self, call: Call) -> None:
+        error = ProviderError(Fault.OVERLOADED, "Not sent: the run record was not safe.")
+        self.learn(calling.failed(call, error, free=True, at=self._bench.clock()))
 
     async def submitted(self, call: Call) -> None:
         """Write down the vendor's id of `call`, for as long as the store needs."""
