@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from atelier_core.domain.run import Call, CallOutcome
 from atelier_core.domain.values import Money
+from atelier_core.stored import Bill
 from atelier_worker.lanes import Room
 from atelier_worker.ports import UNANSWERED, Answer, Fault, ImageProvider, ProviderError
-from atelier_worker.produce import Bill
 from atelier_worker.storing import Kept, failure
 from atelier_worker.tokens import Heard
 

@@ -8,12 +8,13 @@ from typing import Final
 
 from atelier_core.domain.outcome import JobError, ProducedImage, image_key
 from atelier_core.domain.request import AcceptedJob
-from atelier_core.domain.run import Call, images_prefix
-from atelier_core.errors import AtelierError, NotFoundError, PermanentError
+from atelier_core.domain.run import Call
+from atelier_core.errors import AtelierError, PermanentError
 from atelier_core.failpoints import failpoint
 from atelier_core.ports import BlobStore, Clock
+from atelier_core.stored import Bill, Found, find, particulars
 from atelier_worker.ports import AGAIN, Answer, Fault, Picture
-from atelier_worker.produce import Bill, NotAPictureError, particulars, produce, read_particulars
+from atelier_worker.produce import NotAPictureError, produce
 from atelier_worker.trouble import Trouble
 
 log = logging.getLogger(__name__)
@@ -27,14 +28,6 @@ class Kept:
 
     images: tuple[ProducedImage, ...] = ()
     spoilt: Mapping[int, JobError] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Found:
-    """A picture that an earlier run stored, and the bill of its call."""
-
-    image: ProducedImage
-    bill: Bill
 
 
 class Storing:
@@ -70,23 +63,12 @@ class Storing:
         return Kept(tuple(images), spoilt)
 
     async def find(self, job_id: str) -> tuple[Found, ...]:
-        """The pictures of a job that are in the store already, one an index.
+        """The pictures of a job that are in the store already, one an index, in their order.
 
         Raises:
             TransientError: the store did not answer.
         """
-        found: dict[int, Found] = {}
-        async for listed in self._blobs.list(images_prefix(job_id)):
-            try:
-                info = await self._blobs.head(listed.key)
-                image, bill = read_particulars(job_id, info)
-            except NotFoundError:
-                continue
-            except (KeyError, ValueError):
-                log.warning("a picture without particulars", extra={"key": listed.key})
-                continue
-            found.setdefault(image.index, Found(image, bill))
-        return tuple(found.values())
+        return await find(self._blobs, job_id)
 
     async def discard(
         self, mine: tuple[ProducedImage, ...], named: tuple[ProducedImage, ...]
@@ -106,7 +88,8 @@ class Storing:
             image, data = await asyncio.to_thread(produce, job, call, answer, picture, at=at)
         else:
             image, data = produce(job, call, answer, picture, at=at)
-        meta = particulars(image, call, answer)
+        bill = Bill(call.id, answer.cost, answer.provider_request_id, answer.http_status)
+        meta = particulars(image, bill)
 
         async def put() -> None:
             await self._blobs.put(
