@@ -11,7 +11,7 @@ import pytest
 
 from atelier_core.adapters.memory_blobs import MemoryBlobStore
 from atelier_core.adapters.memory_bus import MemoryBus
-from atelier_core.contracts.catalogue import Catalogue, catalogue
+from atelier_core.contracts.catalogue import Catalogue, Rate, catalogue
 from atelier_core.contracts.events import Event, Health, JobDeferred, JobEnded, WorkerStatus
 from atelier_core.domain.outcome import JobStatus
 from atelier_core.domain.request import AcceptedJob, Fallback, OnBlocked, ProviderChoice
@@ -216,6 +216,23 @@ async def test_a_busy_provider_is_waited_for_while_it_is_well(here: Stage) -> No
     go.set()
     await here.ends(*jobs)
     assert (len(one.ledger), len(other.ledger)) == (3, 0)
+
+
+async def test_pictures_that_have_their_turn_are_drawn_though_another_waited_in_vain(
+    here: Stage,
+) -> None:
+    one, other = first(), second()
+    single = [
+        m.model_copy(update={"capabilities": m.capabilities.model_copy(update={"max_n": 1})})
+        for m in BOOK.models
+    ]
+    rates = {"fake": Rate(calls=1, seconds=2.6)}  # the third would wait for longer than a run does
+    book = BOOK.model_copy(update={"models": tuple(single), "rates": rates})
+    await here.worker(one, other, book=book)
+    await here.request(wanted(3))
+    await here.until(lambda told: any(isinstance(e, JobDeferred) for e in told))
+    assert [order.indexes for order in one.ledger] == [(0,), (1,)]
+    assert not other.ledger, "nobody else is paid because the first is busy"
 
 
 # Circuits.

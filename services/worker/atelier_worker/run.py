@@ -33,8 +33,6 @@ from atelier_worker.record import Held
 
 PATIENCE: Final = 5.0  # seconds a run waits for a provider's token before it makes room for others
 LOCAL_PATIENCE: Final = 60.0  # the same at a provider that is this machine
-NO_PLACE: Final = (5.0, 30.0)  # seconds until the next try, at first and after ten deferrals
-MANY: Final = 10
 SLOW: Final = 30.0  # seconds until the next look at a call that the vendor still works on
 
 
@@ -144,7 +142,7 @@ class Run:
         try:
             async with tokens.place(self._lane, patience=patience):
                 await tokens.turn(patience=patience)
-                if self._over or self._pauses.askable((model,)) is None:
+                if self._over or not self._pauses.admits(model):
                     return True
                 with tokens.trial(model.id) as heard:
                     call = self._grip.new_call(model, indexes)
@@ -159,8 +157,8 @@ class Run:
                     reply = await mine.reply(ask, seconds=self._left, noticed=self._progress.tell)
                     calling.pass_on(reply, heard)
         except NoPlaceError:
-            self._pauses.note(model.id, Fault.OVERLOADED, NO_PLACE[self._grip.step > MANY])
-            return tokens.strained  # what is only busy is waited for: nobody else is paid instead
+            self._pauses.no_place(model.id, step=self._grip.step)
+            return True
         except NotSentError:
             self._pauses.note(model.id, Fault.OVERLOADED)
             return False
