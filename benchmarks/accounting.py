@@ -32,6 +32,11 @@ def _family(pid: int) -> float:
     return used
 
 
+def resident(pids: Iterable[int]) -> int:
+    """Bytes of memory of these processes, without their children."""
+    return sum(psutil.Process(pid).memory_info().rss for pid in pids)
+
+
 def listening(url: str) -> list[int]:
     """The process that listens at the address, if it is on this machine and we may see it."""
     parts = urlsplit(url)

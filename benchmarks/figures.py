@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def measure(where: Where, arguments: argparse.Namespace, found: dict[str, Any]) 
             found["compare"].append(of)
     for part, title, run in (
         ("calls", "2,000 calls open", open_calls),
-        ("sockets", "1,000 sockets", sockets),
+        ("sockets", f"{arguments.sockets:,} sockets", partial(sockets, count=arguments.sockets)),
         ("fairness", "one picture and five hundred", fairness),
     ):
         if part in arguments.only:
@@ -67,6 +68,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=600, help="a turn, with small pictures")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--sockets", type=int, default=1_000, help="told of one change")
     parser.add_argument("--only", type=lambda s: s.split(","), default=PARTS, help=", ".join(PARTS))
     parser.add_argument("--json", type=Path, help="where to write the figures")
     arguments = parser.parse_args()

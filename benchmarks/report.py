@@ -31,7 +31,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"\n{sockets['sockets']:,} sockets told of one change: p50 {delay['p50']:.0f} ms,"
             f" p99 {delay['p99']:.0f} ms, last {delay['max']:.0f} ms ({sockets['changes']} changes;"
-            f" CPU a message: {costs})."
+            f" CPU a message: {costs}; {sockets['kib_each']:.0f} KiB of the gallery's memory each)."
         )
     if fair := found.get("fairness"):
         yield from _fairness(fair)
