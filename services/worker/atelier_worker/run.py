@@ -193,6 +193,8 @@ class Run:
             save=self._grip.submitted,
         )
         self._open[call.id] = mine
+        if self._stopping:
+            mine.stop()
         return mine
 
     async def _settle(self, mine: OpenCall, reply: Reply) -> None:

@@ -53,6 +53,13 @@ class _Running:
 
     run: Run | None = None
     end: asyncio.Future[None] = field(default_factory=asyncio.Future)
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """Its record says that it has ended: the run is told, now or once there is one."""
+        self.stopped = True
+        if self.run:
+            self.run.stop()
 
 
 class Worker:
@@ -93,8 +100,8 @@ class Worker:
             return
         held = await self._bench.records.read(event.job_id)
         running = self._running.get(event.job_id)
-        if held and held.record.outcome and running and running.run:
-            running.run.stop()
+        if held and held.record.outcome and running:
+            running.stop()
 
     async def _may_begin(self) -> None:
         try:
@@ -190,6 +197,8 @@ class Worker:
         unrecorded: bool = False,
     ) -> None:
         running.run = Run(self._bench, job, models, lane=lane, held=held, unrecorded=unrecorded)
+        if running.stopped:
+            running.run.stop()
         await running.run()
 
     async def _claim(
