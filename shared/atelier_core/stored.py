@@ -1,11 +1,12 @@
 """The pictures of a job that are in the object store, and what is kept beside each of them."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from atelier_core.domain.outcome import ProducedImage
-from atelier_core.domain.run import images_prefix
+from atelier_core.domain.outcome import JobStatus, Outcome, ProducedImage
+from atelier_core.domain.run import Call, CallOutcome, images_prefix
 from atelier_core.domain.values import CostStatus, Money, child_id, rfc3339
 from atelier_core.errors import NotFoundError
 from atelier_core.ports import BlobInfo, BlobStore
@@ -49,6 +50,25 @@ async def find(blobs: BlobStore, job_id: str) -> tuple[Found, ...]:
             continue
         found.setdefault(image.index, Found(image, bill))
     return tuple(found[index] for index in sorted(found))
+
+
+async def with_pictures(
+    blobs: BlobStore, job_id: str, outcome: Outcome, *, calls: Iterable[Call]
+) -> Outcome:
+    """The end of a job before its work is done, with the pictures that `calls` brought of it.
+
+    What was bought is kept, unless the job was canceled: then nobody wants it.
+
+    Raises:
+        TransientError: the store did not answer.
+    """
+    nothing = (CallOutcome.FAILED, CallOutcome.CANCELED)
+    if outcome.status is JobStatus.CANCELED or all(call.outcome in nothing for call in calls):
+        return outcome
+    images = tuple(piece.image for piece in await find(blobs, job_id))
+    part = images and outcome.status is JobStatus.FAILED
+    status = JobStatus.PARTIALLY_SUCCEEDED if part else outcome.status
+    return outcome.model_copy(update={"status": status, "images": images})
 
 
 def particulars(image: ProducedImage, bill: Bill) -> dict[str, str]:

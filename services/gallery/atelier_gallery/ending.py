@@ -5,6 +5,7 @@ Of a free run without a record (ADR 9) the fold decides: the first end that was 
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,12 +19,14 @@ from atelier_core.domain.run import RunRecord, run_key
 from atelier_core.domain.values import child_id, now
 from atelier_core.errors import (
     ConflictError,
+    ContractError,
     NotFoundError,
     StorageFullError,
     TransientError,
 )
 from atelier_core.failpoints import failpoint
 from atelier_core.ports import BlobStore, EventPublisher
+from atelier_core.stored import with_pictures
 from atelier_gallery.ports import Change, ImageStore, JobStore
 from atelier_gallery.saving import Decision, change_many
 from atelier_gallery.schedule import last_moment
@@ -35,6 +38,8 @@ PATIENCE = 30.0  # seconds all of it may take
 OVERDUE_AT_ONCE = 200
 EVERY = 10.0  # seconds between two looks at the deadlines
 
+log = logging.getLogger(__name__)
+
 STOPPED = (JobStatus.CANCELED, JobStatus.EXPIRED)
 NOT_DONE = JobError(code="deadline_passed", detail="The job was not done by its deadline.")
 NOT_STARTED = JobError(
@@ -45,11 +50,13 @@ NOT_STARTED = JobError(
 async def end_run(
     blobs: BlobStore, job_id: str, outcome: Outcome, *, unless_begun: bool = False
 ) -> RunRecord:
-    """The record with the outcome that ended the job: `outcome`, unless it had one already.
+    """The record with the outcome that ended the job: `outcome`, unless it had one already, with
+    the pictures that were bought before.
 
     `unless_begun`: a record with calls stays as it is, and may have no outcome.
 
     Raises:
+        ContractError: there is a record that this version cannot read.
         TransientError: the store does not answer.
     """
     key, unknown = run_key(job_id), 0
@@ -61,10 +68,11 @@ async def end_run(
         except NotFoundError:
             pass
         else:
-            etag, record = blob.info.etag, RunRecord.model_validate_json(blob.data)
+            etag, record = blob.info.etag, RunRecord.read(blob.data)
         if record.outcome is not None or (unless_begun and record.calls):
             return record
-        record = record.model_copy(update={"outcome": outcome})
+        end = await with_pictures(blobs, job_id, outcome, calls=record.calls)
+        record = record.model_copy(update={"outcome": end})
         try:
             await blobs.put(
                 key,
@@ -103,7 +111,10 @@ class Ending:
             TransientError: a store does not answer.
         """
         if not job.done:
-            (job,) = await self._end([job], _canceled())
+            ended = await self._end([job], _canceled())
+            if not ended:
+                raise ContractError("its run record cannot be read")
+            (job,) = ended
         if job.status is not JobStatus.CANCELED:
             raise Problem(
                 Code.JOB_TERMINAL, "The job has ended and cannot be canceled.", job_id=job.id
@@ -159,12 +170,16 @@ class Ending:
     async def _end(
         self, jobs: Sequence[Job], outcome: Outcome, *, unless_begun: bool = False
     ) -> list[Job]:
-        """The jobs as they ended: by `outcome`, or as somebody else had ended them."""
+        """The jobs as they ended: by `outcome`, or as somebody else had ended them; without those
+        whose record cannot be read.
+        """
         ids = (job.id for job in jobs)
         records = await _all_ended(self.blobs, ids, outcome, unless_begun=unless_begun)
         await failpoint("gallery.after_cancel")
         decisions = {
-            job.id: Decision[Job](job.owner, _Fold(records[job.id], outcome.at)) for job in jobs
+            job.id: Decision[Job](job.owner, _Fold(records[job.id], outcome.at))
+            for job in jobs
+            if job.id in records
         }
         settled = await change_many(self.jobs, decisions)
         ended = [result.document for result in settled.values() if result.document]
@@ -199,17 +214,23 @@ def _canceled() -> Outcome:
 async def _all_ended(
     blobs: BlobStore, job_ids: Iterable[str], outcome: Outcome, *, unless_begun: bool = False
 ) -> dict[str, RunRecord]:
+    """The records that could be read, by job."""
     slots = asyncio.Semaphore(AT_ONCE)
+    records: dict[str, RunRecord] = {}
 
-    async def one(job_id: str) -> tuple[str, RunRecord]:
-        async with slots:
-            return job_id, await end_run(blobs, job_id, outcome, unless_begun=unless_begun)
+    async def one(job_id: str) -> None:
+        try:
+            async with slots:
+                records[job_id] = await end_run(blobs, job_id, outcome, unless_begun=unless_begun)
+        except ContractError as exc:
+            log.error("not ended", extra={"job_id": job_id, "error": str(exc)})  # noqa: TRY400
 
     try:
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(job_id)) for job_id in job_ids]
+            for job_id in job_ids:
+                group.create_task(one(job_id))
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from failures
     except TimeoutError as exc:
         raise TransientError("Ending jobs takes too long.") from exc
-    return dict(task.result() for task in tasks)
+    return records

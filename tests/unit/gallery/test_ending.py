@@ -9,14 +9,15 @@ import pytest
 from atelier_core.adapters.memory_blobs import MemoryBlobStore
 from atelier_core.contracts.events import Announcement, Durable, JobCancel
 from atelier_core.domain.job import accept
-from atelier_core.domain.outcome import JobStatus, Outcome
+from atelier_core.domain.outcome import JobStatus, Outcome, image_key
 from atelier_core.domain.run import CallOutcome, RunRecord, run_key
-from atelier_core.domain.values import child_id, new_id
+from atelier_core.domain.values import Money, child_id, new_id
 from atelier_core.errors import NotFoundError, StorageFullError, TransientError
+from atelier_core.stored import Bill, particulars
 from atelier_gallery.ending import Ending, end_run
 from atelier_gallery.ports import Change
 from atelier_gallery.stores.memory import MemoryImageStore, MemoryJobStore
-from gallery_stories import OWNER, accepted, at, batch_requested, call
+from gallery_stories import OWNER, accepted, at, batch_requested, call, picture
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(20)]
 
@@ -141,6 +142,39 @@ async def test_a_deadline_ends_a_job_unless_somebody_else_did() -> None:
     error = ended[late.id].error
     assert error is not None
     assert error.code == "deadline_passed"
+
+
+@pytest.mark.parametrize("outcome", [CallOutcome.SUCCEEDED, CallOutcome.LOST, CallOutcome.OPEN])
+async def test_a_deadline_keeps_the_pictures_that_were_bought(outcome: CallOutcome) -> None:
+    """The rest waits in a queue: nobody else is going to tell of them."""
+    ending, jobs, blobs, _ = parts()
+    late = accepted(n=3, deadline=60)
+    await jobs.save_many([Change(accept(late), read=0)])
+    bought = [picture(late, index) for index in (2, 0)]
+    for image in bought:
+        meta = particulars(image, Bill("a", Money.exactly("0.04"), None, 200))
+        await blobs.put(image_key(image), b"picture...", content_type="image/png", meta=meta)
+    await write(blobs, late.id, RunRecord(holder=None, step=2, calls=(call("a", outcome),)))
+    then = late.created_at + timedelta(seconds=61)
+    assert await ending.expire_overdue(then) == 1
+    (job,) = await jobs.find_many([late.id], owners=[OWNER])
+    assert (job.status, job.images, round(job.progress, 2)) == ("expired", (*bought[::-1],), 0.67)
+    record = await stored(blobs, late.id)
+    assert record.outcome is not None
+    assert record.outcome.images == job.images, "whoever hears of it later is told the same"
+
+
+async def test_a_canceled_job_keeps_no_pictures() -> None:
+    ending, jobs, blobs, _ = parts()
+    unwanted = accepted(n=2)
+    job = accept(unwanted)
+    await jobs.save_many([Change(job, read=0)])
+    image = picture(unwanted, 0)
+    meta = particulars(image, Bill("a", Money.exactly("0.04"), None, 200))
+    await blobs.put(image_key(image), b"picture...", content_type="image/png", meta=meta)
+    await write(blobs, job.id, RunRecord(holder=None, step=2, calls=(call("a"),)))
+    canceled = await ending.cancel_job(job)
+    assert (canceled.status, canceled.images) == ("canceled", ())
 
 
 async def test_a_start_deadline_ends_a_job_that_nobody_began() -> None:
