@@ -52,8 +52,6 @@ class TakeOver:
 class Announce:
     """It has ended: settle the calls still open, announce, done."""
 
-    open_calls: tuple[Call, ...]
-
 
 @dataclass(frozen=True)
 class Join:
@@ -94,7 +92,7 @@ def decide(record: RunRecord | None, delivery: Delivery) -> Decision:  # noqa: P
     if delivery.running:
         return Join()
     if record is not None and record.outcome is not None:
-        return Announce(open_calls(record))
+        return Announce()
     if delivery.now.timestamp() >= delivery.deadline:
         return End(expired(delivery.now))
     if _too_late_to_start(record, delivery):

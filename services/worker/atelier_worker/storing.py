@@ -2,17 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from atelier_core.domain.outcome import JobError, ProducedImage, image_key
+from atelier_core.domain.outcome import JobError, Outcome, ProducedImage, image_key
 from atelier_core.domain.request import AcceptedJob
 from atelier_core.domain.run import Call
 from atelier_core.errors import AtelierError, PermanentError
 from atelier_core.failpoints import failpoint
 from atelier_core.ports import BlobStore, Clock
-from atelier_core.stored import Bill, Found, find, particulars
+from atelier_core.stored import Bill, Found, find, particulars, with_pictures
 from atelier_worker.ports import AGAIN, Answer, Fault, Picture
 from atelier_worker.produce import NotAPictureError, produce
 from atelier_worker.trouble import Trouble
@@ -69,6 +69,12 @@ class Storing:
             TransientError: the store did not answer.
         """
         return await find(self._blobs, job_id)
+
+    async def with_pictures(
+        self, job_id: str, outcome: Outcome, *, calls: Iterable[Call]
+    ) -> Outcome:
+        """`stored.with_pictures` of this store."""
+        return await with_pictures(self._blobs, job_id, outcome, calls=calls)
 
     async def discard(
         self, mine: tuple[ProducedImage, ...], named: tuple[ProducedImage, ...]

@@ -16,6 +16,7 @@ from atelier_core.errors import ConflictError, Defer
 from atelier_core.failpoints import failpoint
 from atelier_worker import calling
 from atelier_worker.bench import Bench
+from atelier_worker.closing import end_early, tell_end
 from atelier_worker.decide import (
     Announce,
     Create,
@@ -28,12 +29,11 @@ from atelier_worker.decide import (
     Take,
     TakeOver,
     decide,
-    open_calls,
 )
 from atelier_worker.grip import OvertakenError
 from atelier_worker.lanes import Gate, NoPlaceError
 from atelier_worker.ports import Fault
-from atelier_worker.record import Held, ended, known
+from atelier_worker.record import Held
 from atelier_worker.run import Run
 from atelier_worker.rush import Rush
 
@@ -169,8 +169,8 @@ class Worker:
     ) -> None:
         job, lane = event.job, event.lane
         match decision:
-            case Announce(open_calls=calls) if held:
-                await self._announce(job, held, calls)
+            case Announce() if held:
+                await tell_end(self._bench, job, held)
             case End(outcome=outcome):
                 await self._end(job, held, outcome)
             case DeferTo(until=until):
@@ -226,27 +226,10 @@ class Worker:
             raise OvertakenError("ended by somebody else")
         return claimed
 
-    async def _announce(self, job: AcceptedJob, held: Held, open_calls: tuple[Call, ...]) -> None:
-        """Settle the calls nobody waits for any more, and tell the end."""
-        settled = []
-        for call in open_calls:
-            provider = self._bench.providers.get(call.provider)
-            if call.provider_job_id and provider:
-                cost = await calling.cancel(provider, call)
-                settled.append(calling.stopped(call, cost, at=self._bench.clock()))
-            else:
-                settled.append(calling.lost(call))
-        if settled:
-            await failpoint("worker.before_settle")
-        held = await self._bench.change(job.id, known(settled, holder=self._bench.me), over=held)
-        await self._bench.announce_end(job, held.record)
-
     async def _end(self, job: AcceptedJob, held: Held | None, outcome: Outcome) -> None:
-        """End it without another call; whoever runs it is told to stop."""
-        change = ended(outcome, (), holder=self._bench.me)
-        held = await self._bench.change(job.id, change, over=held)
-        self._bench.publisher.announce(JobCancel(owner=job.owner, job_id=job.id))
-        await self._announce(job, held, open_calls(held.record))
+        """End it without another call, and tell that."""
+        held = await end_early(self._bench, job, held, outcome)
+        await tell_end(self._bench, job, held)
 
     async def _without_model(self, job: AcceptedJob, held: Held | None) -> None:
         """No provider here draws what is asked for; perhaps one elsewhere does."""
