@@ -203,6 +203,32 @@ async def test_nobody_is_paid_for_a_free_picture_whose_end_was_told(here: Stage)
     assert not other.ledger
 
 
+async def test_a_second_copy_of_a_request_is_not_drawn_beside_a_paid_call(here: Stage) -> None:
+    """The first copy found the free model away; the second, at another worker, does not."""
+    fox, go = wanted(model="free-fox"), asyncio.Event()
+    dear = second(Step(until=go))
+    away = first(fails(Fault.OVERLOADED))
+    await here.worker(away, dear, book=BOOK, breaker=QUICK, concurrency=1)
+    await here.request(fox)
+    await dear.asked.wait()
+    looked = asyncio.Event()
+
+    async def look(op: str, key: str) -> None:
+        if op == "head" and key.startswith("workers/"):
+            looked.set()
+
+    back = first()
+    await here.worker(back, second(), book=BOOK, after=look)
+    await here.request(fox)
+    await looked.wait()
+    go.set()
+    ends = [await here.end(fox), await here.end(fox, times=2)]
+    assert [told(end) for end in ends] == [
+        [("fake", Fault.OVERLOADED), ("second", "succeeded")]
+    ] * 2
+    assert not back.ledger
+
+
 async def test_a_busy_provider_is_waited_for_while_it_is_well(here: Stage) -> None:
     go = asyncio.Event()
     one, other = first(Step(until=go)), second()

@@ -150,7 +150,7 @@ class Worker:
         delivery = Delivery(
             me=bench.me,
             redelivered=event.redelivered,
-            free=bool(models) and models[0].free,
+            free=bool(models) and all(model.free for model in models),
             running=job.id in self._running,
             holder_alive=alive,
             now=bench.clock(),
