@@ -107,7 +107,11 @@ class Silent:
 
 
 class Documents(Protocol[D]):
-    """What jobs and images have in common. All may raise TransientError."""
+    """What jobs and images have in common. All may raise TransientError.
+
+    What a version newer than this one has saved may be unreadable: `get` and `select` then raise
+    ContractError, whoever asks for more than one owner's list finds the others.
+    """
 
     async def get(self, document_id: str, *, owner: str) -> D | None:
         """The newest version, or None if `owner` has no such document."""

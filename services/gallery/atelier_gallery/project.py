@@ -36,7 +36,7 @@ class Project:
     """A handler of one event; `run` must be running. `tell` tells this `replica`'s own watchers.
 
     It returns once the event's job and images are saved, and never for want of a server: then it
-    waits. An event whose folding fails fails alone.
+    waits. An event whose folding fails, or whose job cannot be read, fails alone.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Project:
 
         Raises:
             Defer: what was derived belongs to a picture not yet known.
-            ContractError: no event for a projection.
+            ContractError: no event for a projection, or about what this version cannot read.
         """
         in_hand = InHand(event, asyncio.get_running_loop().create_future())
         self._waiting.append(in_hand)
@@ -186,9 +186,13 @@ class Project:
             if error is not None or not isinstance(event, ImageDerived):
                 in_hand.failed(error or ContractError("not about a picture"))
                 continue
-            job = await persistently(
-                lambda event=event: self._jobs.get(event.job_id, owner=event.owner),  # type: ignore[misc]
-                what="jobs",
-            )
+            try:
+                job = await persistently(
+                    lambda event=event: self._jobs.get(event.job_id, owner=event.owner),  # type: ignore[misc]
+                    what="jobs",
+                )
+            except ContractError as exc:
+                in_hand.failed(exc)
+                continue
             if job is None or not job.done or any(image.id == image_id for image in job.images):
                 in_hand.failed(Defer(now() + UNSEEN, "the picture is not known yet"))

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from atelier_core.errors import NotFoundError, TransientError
+from atelier_core.errors import ContractError, NotFoundError, TransientError
 from atelier_core.failpoints import failpoint
 from atelier_gallery.ports import Change, D, Documents
 
@@ -32,7 +32,7 @@ class Decision(Generic[D]):
 
 @dataclass(frozen=True)
 class Settled(Generic[D]):
-    """The newest version, whether this call made it, and what deciding raised."""
+    """The newest version, whether this call made it, and what reading or deciding raised."""
 
     document: D | None
     changed: bool = False
@@ -67,6 +67,13 @@ async def change_many(
                 changes.append(Change(following, read=current.version if current else 0))
         await failpoint("gallery.before_save")
         lost = await store.save_many(changes) if changes else frozenset()
+        saved = {change.document.id for change in changes} - lost
+        for document_id in pending.keys() - known.keys() - saved:
+            try:  # it seems not to be there, as what cannot be read does
+                await store.get(document_id, owner=pending[document_id].owner)
+            except ContractError as exc:
+                settled[document_id] = Settled(None, error=exc)
+                lost -= {document_id}
         pending = {document_id: pending[document_id] for document_id in lost}
     raise TransientError("documents change faster than they can be saved")
 
@@ -78,6 +85,7 @@ async def change(
 
     Raises:
         NotFoundError: `owner` has no such document.
+        ContractError: this version cannot read it.
         TransientError: the store does not answer.
     """
     decision = Decision[D](owner, lambda current: decide(current) if current else None)

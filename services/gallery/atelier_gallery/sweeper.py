@@ -11,7 +11,7 @@ from atelier_core.domain.job import Job
 from atelier_core.domain.request import AcceptedJob, Lane
 from atelier_core.domain.run import RunRecord, run_key, worker_key
 from atelier_core.domain.values import now as machine_now
-from atelier_core.errors import NotFoundError
+from atelier_core.errors import ContractError, NotFoundError
 from atelier_core.failpoints import failpoint
 from atelier_core.ports import BlobStore, Clock, EventPublisher, EventSource
 from atelier_gallery.ports import JobStore, Place, Silent
@@ -50,7 +50,15 @@ class Sweeper:
         self._empty = frozenset(empty)
         started = {bulk: await self.jobs.started_until(bulk=bulk) for bulk in (False, True)}
         lanes = Lanes(empty=before & self._empty, started=started)
-        return sum([await self._look_at(one, lanes, now) async for one in self._quiet(now)])
+        return sum([await self._try(one, lanes, now) async for one in self._quiet(now)])
+
+    async def _try(self, one: Silent, lanes: Lanes, now: datetime) -> bool:
+        """One that nobody here can judge must not keep the others waiting."""
+        try:
+            return await self._look_at(one, lanes, now)
+        except ContractError as exc:
+            log.error("not judged", extra={"job_id": one.job.id, "error": str(exc)})  # noqa: TRY400
+            return False
 
     async def _quiet(self, now: datetime) -> AsyncIterator[Silent]:
         """Every job that was not heard of for a while: the oldest may wait in a long queue, and
@@ -89,7 +97,7 @@ class Sweeper:
             blob = await self.blobs.get(run_key(job_id))
         except NotFoundError:
             return None
-        return RunRecord.model_validate_json(blob.data)
+        return RunRecord.read(blob.data)
 
     async def _alive(self, holder: str | None) -> bool:
         if holder is None:

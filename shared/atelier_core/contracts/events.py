@@ -17,7 +17,7 @@ from atelier_core.domain.job import Job
 from atelier_core.domain.outcome import Outcome
 from atelier_core.domain.request import AcceptedJob, BatchRef, ImageRequest, Lane, RequestWarning
 from atelier_core.domain.run import Call
-from atelier_core.domain.values import Time, Value, child_id, new_id, now
+from atelier_core.domain.values import Time, Value, child_id, new_id, now, unreadable
 from atelier_core.errors import ContractError
 
 
@@ -271,6 +271,5 @@ def decode(raw: bytes, *, redelivered: bool = False) -> Event:
     try:
         event = _WIRE.validate_json(raw)
     except ValidationError as exc:
-        fields = ", ".join(".".join(map(str, e["loc"])) or e["type"] for e in exc.errors()[:3])
-        raise ContractError(f"not an event this version can read ({fields})") from exc
+        raise ContractError(f"not an event this version can read ({unreadable(exc)})") from exc
     return event.model_copy(update={"redelivered": True}) if redelivered else event

@@ -14,9 +14,12 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     PlainSerializer,
+    ValidationError,
     WithJsonSchema,
 )
 from uuid_utils.compat import uuid7
+
+from atelier_core.errors import ContractError
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -82,7 +85,25 @@ Time = Annotated[
 class Value(BaseModel):
     """A frozen value. Unknown fields are ignored: newer versions may have added some."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    @classmethod
+    def read(cls, text: str | bytes) -> Self:
+        """The value kept as this JSON.
+
+        Raises:
+            ContractError: this version cannot read it; the message quotes nothing of it.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as exc:
+            what = f"not a {cls.__name__} this version can read ({unreadable(exc)})"
+            raise ContractError(what) from exc
+
+
+def unreadable(exc: ValidationError) -> str:
+    """Which fields are to blame, without what they hold: that may be a prompt."""
+    return ", ".join(".".join(map(str, e["loc"])) or e["type"] for e in exc.errors()[:3])
 
 
 class CostStatus(StrEnum):

@@ -12,7 +12,7 @@ from atelier_core.adapters.mongo import Database, Document, refused_as_duplicate
 from atelier_core.adapters.mongo_clock import ServerClock
 from atelier_core.domain.values import new_id, now
 from atelier_gallery.ports import Change, D, Filter, Page, Stamp
-from atelier_gallery.stores.rows import ms, time_of
+from atelier_gallery.stores.rows import ms, readable, time_of
 
 HOUR: Final = 3_600_000  # milliseconds
 WINDOWS: Final = (HOUR, 10 * HOUR, 100 * HOUR, 1_000 * HOUR, 10_000 * HOUR)
@@ -58,8 +58,9 @@ class MongoDocuments(Generic[D]):
         raise NotImplementedError
 
     async def get(self, document_id: str, *, owner: str) -> D | None:
-        found = await self.documents({"_id": document_id, "owner": owner}, limit=1)
-        return found[0] if found else None
+        mine = {"_id": document_id, "owner": owner, **self.alive}
+        rows = await self.rows(mine, ("doc",), limit=1)
+        return self.read(rows[0]["doc"]) if rows else None
 
     async def find_many(self, ids: Collection[str], *, owners: Collection[str]) -> list[D]:
         return await self.documents({"_id": {"$in": list(ids)}, "owner": {"$in": list(owners)}})
@@ -111,7 +112,7 @@ class MongoDocuments(Generic[D]):
         self, where: Document, *, sort: Sequence[tuple[str, int]] = (), limit: int = 0
     ) -> list[D]:
         rows = await self.rows({**where, **self.alive}, ("doc",), sort=sort, limit=limit)
-        return [self.read(row["doc"]) for row in rows]
+        return readable(((row["_id"], row["doc"]) for row in rows), self.read)
 
     async def rows(
         self,
@@ -132,7 +133,7 @@ class MongoDocuments(Generic[D]):
         window they find little, and the others do not mind.
         """
         way, beyond = (1, "$gt") if page.ascending else (-1, "$lt")
-        found: list[D] = []
+        found: list[Document] = []
         selective = not SELECTIVE.isdisjoint(where)
         for window in [None] if selective else _windows(page):
             bounds: list[Document] = [where, window] if window else [where]
@@ -143,12 +144,15 @@ class MongoDocuments(Generic[D]):
                     {"created_at": created_at, "_id": {beyond: page.after.id}},
                 ]
                 bounds.append({"$or": later})
-            found = await self.documents(
-                {"$and": bounds}, sort=[("created_at", way), ("_id", way)], limit=page.limit
+            found = await self.rows(
+                {"$and": bounds, **self.alive},
+                ("doc",),
+                sort=[("created_at", way), ("_id", way)],
+                limit=page.limit,
             )
             if len(found) == page.limit:
                 break
-        return found
+        return [self.read(row["doc"]) for row in found]
 
 
 def _windows(page: Page) -> list[Document | None]:

@@ -42,7 +42,7 @@ class MongoImageStore(MongoDocuments[Image]):
         return image_row(document)
 
     def read(self, doc: str) -> Image:
-        return Image.model_validate_json(doc)
+        return Image.read(doc)
 
     def stamp(self, row: dict[str, Any]) -> Stamp:
         return stamp_of(row, job_id=row["job_id"])

@@ -5,12 +5,12 @@ from typing import Any
 
 from pymongo import IndexModel
 
-from atelier_core.adapters.mongo import translated
+from atelier_core.adapters.mongo import Document, translated
 from atelier_core.domain.job import Job
 from atelier_gallery.ports import BatchJobs, JobFilter, Page, Place, Silent, Stamp
 from atelier_gallery.schedule import STARTED
 from atelier_gallery.stores.mongo import MongoDocuments, conditions, some, stamp_of
-from atelier_gallery.stores.rows import BATCH_FIELDS, batch_of, job_row, ms, time_of
+from atelier_gallery.stores.rows import BATCH_FIELDS, batch_of, job_row, ms, readable, time_of
 
 
 def _unfinished(*keys: tuple[str, int]) -> IndexModel:
@@ -35,7 +35,7 @@ class MongoJobStore(MongoDocuments[Job]):
         return job_row(document)
 
     def read(self, doc: str) -> Job:
-        return Job.model_validate_json(doc)
+        return Job.read(doc)
 
     def stamp(self, row: dict[str, Any]) -> Stamp:
         return stamp_of(row, job_id=row["_id"])
@@ -86,15 +86,15 @@ class MongoJobStore(MongoDocuments[Job]):
             sort=[("created_at", 1), ("_id", 1)],
             limit=limit,
         )
-        return [
-            Silent(
-                job=self.read(row["doc"]),
-                saved_at=ms(row["saved_at"]),
-                swept_at=None if row["swept_at"] is None else time_of(row["swept_at"]),
-                sweeps=row["sweeps"],
-            )
-            for row in rows
-        ]
+        return readable(((row["_id"], row) for row in rows), self._silent)
+
+    def _silent(self, row: Document) -> Silent:
+        return Silent(
+            job=self.read(row["doc"]),
+            saved_at=ms(row["saved_at"]),
+            swept_at=None if row["swept_at"] is None else time_of(row["swept_at"]),
+            sweeps=row["sweeps"],
+        )
 
     async def claim_sweep(
         self, job_id: str, *, owner: str, swept_at: datetime | None, now: datetime, due: datetime

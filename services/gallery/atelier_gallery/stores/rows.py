@@ -3,20 +3,40 @@
 The document itself is kept as JSON text: exact, whatever its strings and keys hold.
 """
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from atelier_core.domain.batch import BatchPart
 from atelier_core.domain.image import Image
 from atelier_core.domain.job import Job
 from atelier_core.domain.outcome import JobStatus
 from atelier_core.domain.values import Money
+from atelier_core.errors import ContractError
 from atelier_gallery.ports import BatchJobs
 from atelier_gallery.schedule import deadline, is_bulk
 from atelier_gallery.words import words_of
 
 TOMBSTONE_DAYS = 7
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+def readable(rows: Iterable[tuple[str, R]], read: Callable[[R], T]) -> list[T]:
+    """What `read` makes of these rows with their ids. One that this version cannot read is left
+    out and logged: it must not keep the others from anybody.
+    """
+    found = []
+    for row_id, row in rows:
+        try:
+            found.append(read(row))
+        except ContractError as exc:
+            log.error("left out", extra={"id": row_id, "error": str(exc)})  # noqa: TRY400
+    return found
 
 
 def ms(time: datetime) -> int:
@@ -83,7 +103,7 @@ def batch_of(rows: Iterable[Mapping[str, Any]], *, size: int, created_at: int) -
                 version=row["version"],
                 index=row["batch_index"],
                 images=row["images"],
-                cost=Money.model_validate_json(row["cost"]),
+                cost=Money.read(row["cost"]),
                 updated_at=time_of(row["updated_at"]),
             )
             for row in rows

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, Self
 
 from atelier_core.adapters.sqlite import SqliteEngine
 from atelier_gallery.ports import Change, D, Filter, Page, Stamp
-from atelier_gallery.stores.rows import ms
+from atelier_gallery.stores.rows import ms, readable
 
 NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"  # milliseconds
 
@@ -112,8 +112,9 @@ class SqliteDocuments(Generic[D]):
         raise NotImplementedError
 
     async def get(self, document_id: str, *, owner: str) -> D | None:
-        found = await self.find_many((document_id,), owners=(owner,))
-        return found[0] if found else None
+        rest = "WHERE id = :id AND owner = :owner AND doc != ''"
+        rows = await self._kept(rest, id=document_id, owner=owner)
+        return self.read(rows[0]["doc"]) if rows else None
 
     async def find_many(self, ids: Collection[str], *, owners: Collection[str]) -> list[D]:
         return await self.documents(
@@ -162,8 +163,15 @@ class SqliteDocuments(Generic[D]):
         return [Stamp(**{**dict(row), "deleted": bool(row["deleted"])}) for row in rows]
 
     async def documents(self, rest: str, **values: Any) -> list[D]:
-        rows = await self.rows(f"SELECT doc FROM {self.table} {rest}", **values)  # noqa: S608 - of constants
-        return [self.read(row["doc"]) for row in rows]
+        rows = await self._kept(rest, **values)
+        return readable(((row["id"], row["doc"]) for row in rows), self.read)
+
+    async def listed(self, where: Where, page: Page) -> list[D]:
+        rest = where.page(page)
+        return [self.read(row["doc"]) for row in await self._kept(rest, **where.values)]
+
+    async def _kept(self, rest: str, **values: Any) -> list[sqlite3.Row]:
+        return await self.rows(f"SELECT id, doc FROM {self.table} {rest}", **values)  # noqa: S608 - of constants
 
     async def rows(self, sql: str, **values: Any) -> list[sqlite3.Row]:
         return await self._engine.read(lambda c: c.execute(sql, values).fetchall())

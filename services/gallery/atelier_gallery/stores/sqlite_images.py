@@ -50,7 +50,7 @@ class SqliteImageStore(SqliteDocuments[Image]):
         return row | {"tags": json.dumps(row["tags"]), "words": " ".join(row["words"])}
 
     def read(self, doc: str) -> Image:
-        return Image.model_validate_json(doc)
+        return Image.read(doc)
 
     def index(self, connection: sqlite3.Connection, rowid: int | None, row: dict[str, Any]) -> None:
         super().index(connection, rowid, row)
@@ -67,7 +67,7 @@ class SqliteImageStore(SqliteDocuments[Image]):
         if where.words:
             sql.sql.append("rowid IN (SELECT rowid FROM images_words(:words))")
             sql.values["words"] = " ".join(f'"{word}"' for word in where.words)
-        return await self.documents(sql.page(page), **sql.values)
+        return await self.listed(sql, page)
 
     async def bury(self, image_id: str, *, owner: str, job_id: str, batch_id: str | None) -> int:
         values = {"id": image_id, "owner": owner, "job_id": job_id, "batch_id": batch_id}

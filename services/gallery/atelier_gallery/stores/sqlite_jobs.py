@@ -8,7 +8,7 @@ from typing import Any
 from atelier_core.domain.job import Job
 from atelier_gallery.ports import BatchJobs, JobFilter, Page, Place, Silent
 from atelier_gallery.schedule import STARTED
-from atelier_gallery.stores.rows import BATCH_FIELDS, batch_of, job_row, ms, time_of
+from atelier_gallery.stores.rows import BATCH_FIELDS, batch_of, job_row, ms, readable, time_of
 from atelier_gallery.stores.sqlite import SqliteDocuments, Where
 
 _STARTED = ", ".join(f"'{status}'" for status in STARTED)
@@ -53,13 +53,13 @@ class SqliteJobStore(SqliteDocuments[Job]):
         return row | {"tags": json.dumps(row["tags"])}
 
     def read(self, doc: str) -> Job:
-        return Job.model_validate_json(doc)
+        return Job.read(doc)
 
     async def select(self, *, owner: str, where: JobFilter, page: Page) -> list[Job]:
         sql = Where(self.table, owner)
         sql.common(where)
         sql.among("status", where.statuses)
-        return await self.documents(sql.page(page), **sql.values)
+        return await self.listed(sql, page)
 
     async def recent(self, *, owner: str, limit: int, finished_after: datetime) -> list[Job]:
         running = await self.documents(
@@ -100,7 +100,7 @@ class SqliteJobStore(SqliteDocuments[Job]):
         self, *, now: datetime, limit: int, after: Place | None = None
     ) -> list[Silent]:
         rows = await self.rows(
-            "SELECT doc, saved_at, swept_at, sweeps FROM jobs WHERE NOT done"
+            "SELECT id, doc, saved_at, swept_at, sweeps FROM jobs WHERE NOT done"
             " AND sweep_due <= :now AND (created_at, id) > (:after, :after_id)"
             " ORDER BY created_at, id LIMIT :limit",
             now=ms(now),
@@ -108,15 +108,15 @@ class SqliteJobStore(SqliteDocuments[Job]):
             after_id=after.id if after else "",
             limit=limit,
         )
-        return [
-            Silent(
-                job=self.read(row["doc"]),
-                saved_at=row["saved_at"],
-                swept_at=None if row["swept_at"] is None else time_of(row["swept_at"]),
-                sweeps=row["sweeps"],
-            )
-            for row in rows
-        ]
+        return readable(((row["id"], row) for row in rows), self._silent)
+
+    def _silent(self, row: sqlite3.Row) -> Silent:
+        return Silent(
+            job=self.read(row["doc"]),
+            saved_at=row["saved_at"],
+            swept_at=None if row["swept_at"] is None else time_of(row["swept_at"]),
+            sweeps=row["sweeps"],
+        )
 
     async def claim_sweep(
         self, job_id: str, *, owner: str, swept_at: datetime | None, now: datetime, due: datetime
