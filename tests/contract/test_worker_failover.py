@@ -121,6 +121,24 @@ async def test_a_caller_may_want_nobody_else(here: Stage) -> None:
     assert told(end) == [("fake", Fault.AUTH)]
 
 
+@pytest.mark.parametrize(("seconds", "at_once"), [(140, True), (200, False)])
+async def test_after_slow_failures_the_next_is_asked_in_another_run(
+    here: Stage, seconds: int, at_once: bool
+) -> None:
+    """The broker must not find a message too long in one hand."""
+    took = timedelta()
+
+    class Slow(FakeProvider):
+        async def generate(self, order: Order, caller: Caller) -> Answer:
+            nonlocal took
+            took += timedelta(seconds=seconds)
+            raise ProviderError(Fault.TIMEOUT, "slow")
+
+    end = await run(here, wanted(), Slow(), second(), clock=lambda: now() + took)
+    assert told(end) == [("fake", Fault.TIMEOUT), ("second", "succeeded")]
+    assert not here.of(JobDeferred) if at_once else len(here.of(JobDeferred)) == 1
+
+
 async def test_a_blocked_prompt_is_shown_to_nobody_else(here: Stage) -> None:
     one, other = first(fails(Fault.MODERATED)), second()
     end = await run(here, wanted(), one, other)

@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from atelier_core.adapters.memory_blobs import MemoryBlobStore
 from atelier_core.adapters.memory_bus import MemoryBus
-from atelier_core.contracts.events import JobCancel
+from atelier_core.contracts.events import JobCancel, JobDeferred
 from atelier_core.domain.outcome import JobStatus, Outcome
 from atelier_core.domain.request import AcceptedJob
 from atelier_core.domain.run import Call, CallOutcome, RunRecord, images_prefix, run_key
 from atelier_core.domain.values import new_id, now
 from atelier_worker.providers.fake import FakeProvider, Step
+from atelier_worker.time_left import IN_HAND
 from worker_harness import Stage, at, job, stage
 
 pytestmark = pytest.mark.anyio
@@ -81,3 +83,24 @@ async def test_a_cancel_reaches_the_vendor_whenever_it_comes(
     assert end.outcome.status is JobStatus.CANCELED
     assert fake.canceled == ["v-1"]
     assert [(c.outcome, c.cost.amount) for c in end.calls] == [(CallOutcome.CANCELED, "0.01")]
+
+
+async def test_it_is_waited_for_as_long_as_its_message_may_still_be_in_hand(here: Stage) -> None:
+    """To look at the pictures took nearly all the time there was."""
+    took, fox = timedelta(), job()
+    fake = FakeProvider(script=[Step(queued="v-1", until=asyncio.Event())])
+    await left_behind(here, fox)
+
+    async def slowly() -> None:
+        nonlocal took
+        took = timedelta(seconds=IN_HAND - 0.1)
+
+    await here.worker(fake, after=at("head", "/images/", slowly), clock=lambda: now() + took)
+    await here.request(fox)
+    async with asyncio.timeout(5):
+        await here.until(lambda told: any(isinstance(e, JobDeferred) for e in told))
+    assert fake.resumed[0] == "v-1"
+    record = await here.record(fox)
+    assert record
+    assert record.calls[0].outcome is CallOutcome.OPEN
+    assert not fake.canceled

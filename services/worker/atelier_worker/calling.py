@@ -18,7 +18,6 @@ from atelier_worker.tokens import Heard
 log = logging.getLogger(__name__)
 
 NOTICED: Final = 0.25  # seconds a call may take before anybody is told that it runs
-IN_HAND: Final = 450.0  # seconds a message may wait for a call: the broker takes it back later
 CANCEL: Final = 20.0  # seconds a vendor gets to confirm a cancellation
 
 _REFUSED = frozenset(
@@ -45,7 +44,9 @@ Reply = Answer | ProviderError | StillRunning | Stopped
 
 @dataclass
 class OpenCall:
-    """A call while it is open. It is the `Caller` its provider talks to."""
+    """A call while it is open, waited for at most `in_hand` seconds. It is the `Caller` its
+    provider talks to.
+    """
 
     call: Call
     provider: ImageProvider
@@ -53,7 +54,7 @@ class OpenCall:
     room: Room
     tell: Tell
     save: Callable[[Call], Awaitable[None]]
-    in_hand: float = IN_HAND
+    in_hand: float
     reserved: int = 0
     _work: asyncio.Task[Answer | ProviderError] | None = field(default=None, init=False)
     _stopping: bool = field(default=False, init=False)

@@ -30,6 +30,7 @@ from atelier_worker.plan import Plan, outcome_of, pause, plan
 from atelier_worker.ports import AGAIN, Answer, Fault, ImageProvider, ProviderError
 from atelier_worker.progress import Progress
 from atelier_worker.record import Held
+from atelier_worker.time_left import TimeLeft
 
 PATIENCE: Final = 5.0  # seconds a run waits for a provider's token before it makes room for others
 LOCAL_PATIENCE: Final = 60.0  # the same at a provider that is this machine
@@ -57,6 +58,7 @@ class Run:
         self._images: dict[int, ProducedImage] = {}
         self._open: dict[str, OpenCall] = {}
         self._pauses = Pauses(bench.tokens, bench.liveness)
+        self._time = TimeLeft(job, bench.clock)
         self._overtaken = self._stopping = False
 
     def stop(self) -> None:
@@ -104,20 +106,10 @@ class Run:
         )
 
     @property
-    def _left(self) -> float:
-        """Seconds until the deadline."""
-        return self._job.deadline - self._bench.clock().timestamp()
-
-    @property
-    def _left_to_start(self) -> float:
-        """Seconds until the first call must have been made, if it has not been."""
-        start = None if self._grip.calls else self._job.start_deadline
-        return self._left if start is None else start - self._bench.clock().timestamp()
-
-    @property
     def _over(self) -> bool:
         """Whether no call may start any more."""
-        return self._stopping or self._overtaken or min(self._left, self._left_to_start) <= 0
+        in_time = self._time.is_enough(begun=bool(self._grip.calls))
+        return self._stopping or self._overtaken or not in_time
 
     def _draw(self, todo: Plan, group: asyncio.TaskGroup) -> None:
         """Ask for what can be asked for now."""
@@ -154,7 +146,9 @@ class Run:
                     mine = self._opened(call, provider, free=model.free)
                     ask = partial(provider.generate, order(self._job, model, call), mine)
                     await failpoint("worker.before_call")
-                    reply = await mine.reply(ask, seconds=self._left, noticed=self._progress.tell)
+                    reply = await mine.reply(
+                        ask, seconds=self._time.to_end, noticed=self._progress.tell
+                    )
                     calling.pass_on(reply, heard)
         except NoPlaceError:
             self._pauses.no_place(model.id, step=self._grip.step)
@@ -178,7 +172,7 @@ class Run:
         mine = self._opened(call, provider, free=model.free)
         ask = partial(provider.resume, order(self._job, model, call), call.provider_job_id, mine)
         with self._bench.tokens[provider.name].trial(model.id, resumed=True) as heard:
-            reply = await mine.reply(ask, seconds=self._left, noticed=self._progress.tell)
+            reply = await mine.reply(ask, seconds=self._time.to_end, noticed=self._progress.tell)
             calling.pass_on(reply, heard)
         await self._settle(mine, reply)
         self._draw(self._plan(call.indexes), group)
@@ -191,6 +185,7 @@ class Run:
             room=self._bench.room,
             tell=self._progress,
             save=self._grip.submitted,
+            in_hand=self._time.in_hand,
         )
         self._open[call.id] = mine
         if self._stopping:
@@ -230,12 +225,13 @@ class Run:
         n, now = self._job.request.n, self._bench.clock()
         todo = self._plan(range(n))
         stored = tuple(sorted(self._images.values(), key=lambda image: image.index))
+        to_end, to_start = self._time.to_end, self._time.to_start(begun=bool(self._grip.calls))
         if self._stopping or self._overtaken:
             await self._letting_go.tell_what_stands()
-        elif self._left <= 0 and len(stored) < n:
+        elif to_end <= 0 and len(stored) < n:
             late = expired(now).model_copy(update={"images": stored})
             await self._letting_go.conclude(late)
-        elif self._left_to_start <= 0 and len(stored) < n:
+        elif to_start <= 0 and len(stored) < n:
             await self._letting_go.conclude(expired(now, begun=False))
         elif not todo.resume and not todo.draw:
             await self._letting_go.conclude(outcome_of(n, stored, todo.failed, at=now))
@@ -243,5 +239,5 @@ class Run:
             shortest = self._pauses.shortest
             later = seed_of(f"{self._job.id}/{self._grip.step}") % 2 == 1
             wait = pause(self._grip.calls, at_least=shortest.seconds, later=later)
-            left = timedelta(seconds=min(self._left, self._left_to_start))
+            left = timedelta(seconds=min(to_end, to_start))
             await self._letting_go.defer(now + min(wait, left), shortest.reason)
