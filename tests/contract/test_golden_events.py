@@ -121,3 +121,4 @@ def test_what_cannot_be_read_is_a_contract_error_that_quotes_nothing(raw: bytes)
     with pytest.raises(ContractError) as caught:
         decode(raw)
     assert "prompt" not in str(caught.value)
+    assert "input_value" not in str(caught.value.__cause__), "tracebacks are logged"

@@ -5,11 +5,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from atelier_core.domain.outcome import Outcome
 from atelier_core.domain.run import Call, RunRecord, merge_calls, run_key
-from atelier_core.errors import ConflictError, ContractError, NotFoundError, TransientError
+from atelier_core.errors import ConflictError, NotFoundError, TransientError
 from atelier_core.ports import BlobStore
 
 log = logging.getLogger(__name__)
@@ -79,10 +77,7 @@ class Records:
             blob = await self._blobs.get(run_key(job_id))
         except NotFoundError:
             return None
-        try:
-            return Held(RunRecord.model_validate_json(blob.data), blob.info.etag)
-        except ValidationError as exc:
-            raise ContractError("not a run record this version can read") from exc
+        return Held(RunRecord.read(blob.data), blob.info.etag)
 
     async def _write(self, job_id: str, record: RunRecord, over: Held | None) -> Held:
         try:

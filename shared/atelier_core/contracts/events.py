@@ -10,7 +10,7 @@ The lossy ones (`Announcement`) only make things faster: each may be lost withou
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from atelier_core.domain.image import Image
 from atelier_core.domain.job import Job
@@ -234,7 +234,9 @@ Announcement = (
 )
 Event = Durable | Announcement
 
-_WIRE: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+_WIRE: TypeAdapter[Event] = TypeAdapter(
+    Annotated[Event, Field(discriminator="type")], config=ConfigDict(hide_input_in_errors=True)
+)
 
 
 def topic(event: Event) -> str:
