@@ -153,6 +153,18 @@ async def test_unless_that_was_asked_for(here: Stage) -> None:
     assert [order.indexes for order in other.ledger] == [(0, 2)]
 
 
+@pytest.mark.parametrize(("blocked", "dropped"), [(0, 1), (1, 0)])
+async def test_a_blocked_picture_and_a_missing_one_of_a_call_go_their_own_ways(
+    here: Stage, blocked: int, dropped: int
+) -> None:
+    one, other = first(Step(blocked=frozenset({blocked}), drop=frozenset({dropped}))), second()
+    end = await run(here, wanted(2), one, other)
+    assert end.outcome.status is JobStatus.PARTIALLY_SUCCEEDED
+    assert end.outcome.error
+    assert end.outcome.error.code == Fault.MODERATED
+    assert [order.indexes for order in other.ledger] == [(dropped,)]
+
+
 async def test_only_what_is_missing_is_asked_of_the_next(here: Stage) -> None:
     one, other = first(Step(drop=frozenset({1}))), second()
     end = await run(here, wanted(3), one, other)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from atelier_core.domain.run import Call, CallOutcome
+from atelier_core.domain.run import Call, CallOutcome, Gap
 from atelier_core.domain.values import Money
 from atelier_core.stored import Bill
 from atelier_worker.lanes import Room
@@ -151,11 +151,12 @@ async def cancel(provider: ImageProvider, call: Call) -> Money:
 
 def answered(call: Call, answer: Answer, kept: Kept, *, at: datetime) -> Call:
     """The end of a call that was answered: succeeded if it brought a picture."""
-    first = next((kept.spoilt[index] for index in call.indexes if index in kept.spoilt), None)
+    gaps = [Gap(index=i, error=kept.spoilt[i]) for i in call.indexes if i in kept.spoilt]
     return call.model_copy(
         update={
             "outcome": CallOutcome.SUCCEEDED if kept.images else CallOutcome.FAILED,
-            "error": first,
+            "error": gaps[0].error if gaps else None,
+            "gaps": tuple(gaps),
             "answered_at": at,
             "cost": answer.cost,
             "provider_request_id": answer.provider_request_id,

@@ -79,10 +79,10 @@ def plan(
     for index in wanted:
         if index in stored or index in waited_for:
             continue
-        own = [call for call in calls if index in call.indexes]
+        own = [(call, _error(call, index)) for call in calls if index in call.indexes]
         models = _open_to(own, chain, on_blocked)
         if not models:
-            failed[index] = _why(own)
+            failed[index] = _why([error for _, error in own])
             continue
         key = tuple(model.id for model in models)
         before = shares.get(key, Share((), models))
@@ -91,32 +91,34 @@ def plan(
 
 
 def _open_to(
-    calls: Sequence[Call], chain: Sequence[Model], on_blocked: OnBlocked
+    calls: Sequence[tuple[Call, JobError]], chain: Sequence[Model], on_blocked: OnBlocked
 ) -> tuple[Model, ...]:
-    """The models that may be asked for a picture these calls did not bring, the first choice
-    first; none if it is given up.
+    """The models that may be asked for a picture these calls did not bring, and why not; the first
+    choice first, none if it is given up.
     """
-    errors = [_error(call) for call in calls]
+    errors = [error for _, error in calls]
     codes = {error.code for error in errors}
     blocked = Fault.MODERATED in codes and on_blocked is OnBlocked.STOP
     if blocked or STORAGE_FAILED in codes or _unanswered(errors) >= MAX_ATTEMPTS:
         return ()
-    last = {call.model: error.code for call, error in zip(calls, errors, strict=True)}
+    last = {call.model: error.code for call, error in calls}
     may = [m for m in chain if last.get(m.id, LOST.code) in WAITING | {LOST.code}]
     may += [m for m in chain if last.get(m.id) in UNANSWERED]
-    if sum(_in_vain(call) for call in calls) >= MAX_IN_VAIN:
+    if sum(_in_vain(call, error) for call, error in calls) >= MAX_IN_VAIN:
         may = [m for m in may if m.free]
     return tuple(may)
 
 
-def _error(call: Call) -> JobError:
-    """Why it did not bring a picture; of one that succeeded the bytes went with the worker."""
+def _error(call: Call, index: int) -> JobError:
+    """Why it did not bring that picture; if it did, the bytes went with the worker."""
+    if call.gaps:
+        return next((gap.error for gap in call.gaps if gap.index == index), LOST)
     return call.error or LOST
 
 
-def _in_vain(call: Call) -> bool:
+def _in_vain(call: Call, error: JobError) -> bool:
     """Whether a call that did not bring a picture may have cost something."""
-    error, amount = _error(call), call.cost.amount
+    amount = call.cost.amount
     return error.code not in WAITING and (amount is None or Decimal(amount) != 0)
 
 
@@ -124,9 +126,9 @@ def _unanswered(errors: Iterable[JobError]) -> int:
     return sum(error is LOST or error.code in UNANSWERED for error in errors)
 
 
-def _why(calls: Sequence[Call]) -> JobError:
-    """The error of a picture that is given up."""
-    errors = [_error(call) for call in calls if _error(call).code not in WAITING]
+def _why(errors: Iterable[JobError]) -> JobError:
+    """The error of a picture that is given up after those."""
+    errors = [error for error in errors if error.code not in WAITING]
     if not errors:
         return UNAVAILABLE
     last = errors[-1]

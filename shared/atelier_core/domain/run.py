@@ -27,8 +27,18 @@ class CallOutcome(StrEnum):
         return {CallOutcome.OPEN: 0, CallOutcome.LOST: 1}.get(self, 2)
 
 
+class Gap(Value):
+    """Why an answered call did not bring one of its pictures."""
+
+    index: int
+    error: JobError
+
+
 class Call(Value):
-    """One call to one provider, written down before it is made."""
+    """One call to one provider, written down before it is made.
+
+    `error` is why it failed, or the first of its `gaps`.
+    """
 
     id: str
     provider: str
@@ -41,6 +51,7 @@ class Call(Value):
     provider_request_id: str | None = None
     outcome: CallOutcome = CallOutcome.OPEN
     error: JobError | None = None
+    gaps: tuple[Gap, ...] = ()
     http_status: int | None = None
     cost: Money = Money.unknown()
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from atelier_core.contracts.catalogue import Model, catalogue
 from atelier_core.domain.outcome import JobError, JobStatus, ProducedImage
 from atelier_core.domain.request import OnBlocked
-from atelier_core.domain.run import Call, CallOutcome
+from atelier_core.domain.run import Call, CallOutcome, Gap
 from atelier_core.domain.values import Money, now
 from atelier_worker.plan import Share, outcome_of, pause, plan
 from atelier_worker.ports import WAITING, Fault
@@ -136,6 +136,17 @@ def test_a_blocked_prompt_goes_on_only_when_that_was_asked_for() -> None:
     calls.append(at(TWIN, *no(Fault.MODERATED)))
     blocked = plan(range(1), calls, (), chain=models, on_blocked=OnBlocked.TRY_NEXT)
     assert (blocked.draw, blocked.failed[0].code) == ((), Fault.MODERATED)
+
+
+def test_each_picture_of_a_call_has_its_own_reason() -> None:
+    blocked, missing = JobError(code=Fault.MODERATED, detail="no"), JobError(code="x", detail="no")
+    gaps = (Gap(index=1, error=blocked), Gap(index=2, error=missing))
+    mixed = at(PAID, *no(Fault.MODERATED), indexes=(0, 1, 2), gaps=gaps)
+    found = plan(range(3), [mixed], {0}, chain=(PAID, TWIN))
+    assert found.draw == (Share((2,), (TWIN,)),), "the blocked one is shown to nobody else"
+    assert found.failed == {1: blocked}
+    gone = plan(range(1), [mixed], (), chain=(PAID, TWIN))
+    assert gone.draw == (Share((0,), (PAID, TWIN)),), "it was there, and its bytes are gone"
 
 
 def test_pictures_that_went_different_ways_are_asked_for_apart() -> None:
