@@ -49,6 +49,10 @@ class Wire:
         self._add("bandwidth", rate=50)
         self._add("slicer", average_size=512, size_variation=256, delay=100)
 
+    def late(self, milliseconds: int) -> None:
+        """Everything arrives so much later."""
+        self._add("latency", latency=milliseconds)
+
     def towards(self, url: str) -> None:
         """Lead to the server at `url` from now on, as a balancer does; what is open is closed."""
         parts = urlsplit(url)

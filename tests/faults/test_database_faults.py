@@ -2,13 +2,18 @@
 
 import asyncio
 import time
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from atelier_core.domain.job import accept
+from atelier_gallery.ports import Change
+from atelier_gallery.stores.mongo_open import open_stores
 from checker import submit
+from gallery_stories import OWNER, accepted
 from private_database import DatabaseUser
-from toxiproxy import Wire
+from toxiproxy import Toxiproxy, Wire
 from wired import BODY, Harm, Wired, eventually, harmed_in_turn
 
 pytestmark = [pytest.mark.anyio, pytest.mark.external, pytest.mark.timeout(120)]
@@ -24,6 +29,31 @@ async def test_jobs_outlive_the_way_to_the_database(
 ) -> None:
     async with whole.load():
         await harmed_in_turn(whole.of("mongo"), harm, seconds=seconds)
+
+
+async def test_who_follows_sees_what_took_long_to_save(
+    toxiproxy: Toxiproxy, mongo_url: str
+) -> None:
+    """It bears a time after that of what was saved, and perhaps passed on, meanwhile."""
+    name = f"test_gallery_{uuid4().hex}"
+    before, slow, meanwhile = (accept(accepted()) for _ in range(3))
+    with toxiproxy.wire(mongo_url) as wire:
+        async with (
+            open_stores(mongo_url, database=name) as near,
+            open_stores(wire.url(mongo_url), database=name) as far,
+        ):
+            try:
+                await near.prepare()
+                assert not await far.jobs.save_many([Change(before, read=0)])
+                wire.late(1_200)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(far.jobs.save_many([Change(slow, read=0)]))
+                    await asyncio.sleep(0.5)
+                    assert not await near.jobs.save_many([Change(meanwhile, read=0)])
+                stamps = await near.jobs.changed_since(0, owners=[OWNER], limit=9)
+                assert [stamp.id for stamp in stamps] == [before.id, meanwhile.id, slow.id]
+            finally:
+                await near.database.client.drop_database(name)
 
 
 @pytest.mark.long

@@ -1,5 +1,6 @@
 """What the MongoDB stores of jobs and images share: saving, the tail, filters."""
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final, Generic
@@ -16,6 +17,7 @@ from atelier_gallery.stores.rows import ms, readable, time_of
 
 HOUR: Final = 3_600_000  # milliseconds
 WINDOWS: Final = (HOUR, 10 * HOUR, 100 * HOUR, 1_000 * HOUR, 10_000 * HOUR)
+SOON: Final = 2.0  # seconds an insert may take and bear the time it began: the tail looks back 5
 SELECTIVE: Final = frozenset({"job_id", "batch_id"})  # few have the same
 STAMP: Final = ("owner", "batch_id", "version", "saved_at")
 
@@ -68,9 +70,11 @@ class MongoDocuments(Generic[D]):
     async def save_many(self, changes: Sequence[Change[D]]) -> frozenset[str]:
         if not changes:
             return frozenset()
-        saver = new_id()
+        saver, ids = new_id(), [change.document.id for change in changes]
+        mine = {"_id": {"$in": ids}, "saver": saver}
         with translated():
             at = await self._clock.now()
+            began = time.monotonic()
             writes = [self._write(change, saver, at) for change in changes]
             try:
                 result = await self._collection.bulk_write(writes, ordered=False)
@@ -78,11 +82,13 @@ class MongoDocuments(Generic[D]):
             except BulkWriteError as exc:
                 refused_as_duplicates(exc)
                 saved = exc.details.get("nInserted", 0) + exc.details.get("nMatched", 0)
+            if time.monotonic() - began > SOON:  # whoever follows may be past the time they bear
+                again: Document = {"$currentDate": {"saved_at": True}}
+                await self._collection.update_many(mine, again)
             if saved == len(changes):
                 return frozenset()
-            ids = [change.document.id for change in changes]
-            mine = await self._collection.distinct("_id", {"_id": {"$in": ids}, "saver": saver})
-        return frozenset(ids) - frozenset(mine)
+            kept = await self._collection.distinct("_id", mine)
+        return frozenset(ids) - frozenset(kept)
 
     def _write(
         self, change: Change[D], saver: str, at: datetime
