@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import deque
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -70,7 +70,7 @@ class Worker:
         self._slots = slots
         self._rush = rush
         self._running: dict[str, _Running] = {}
-        self._canceled: deque[str] = deque(maxlen=REMEMBERED)
+        self._canceled: OrderedDict[str, None] = OrderedDict()
 
     async def __call__(self, event: Event) -> None:
         """Run the requested job to its end.
@@ -96,7 +96,9 @@ class Worker:
         if not isinstance(event, JobCancel):
             return
         if event.job_id not in self._running:
-            self._canceled.append(event.job_id)
+            self._canceled[event.job_id] = None
+            if len(self._canceled) > REMEMBERED:
+                self._canceled.popitem(last=False)
             return
         held = await self._bench.records.read(event.job_id)
         running = self._running.get(event.job_id)
