@@ -301,7 +301,7 @@ TROUBLE = pytest.mark.parametrize(
     ("tag", "fault", "status", "paid"),
     [
         ("429", Fault.RATE_LIMITED, 429, 0),
-        ("500", Fault.OVERLOADED, 500, 0),
+        ("500", Fault.TRANSPORT, 500, 0),
         ("503", Fault.OVERLOADED, 503, 0),
         ("401", Fault.AUTH, 401, 0),
         ("402", Fault.BILLING, 402, 0),

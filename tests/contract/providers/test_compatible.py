@@ -162,7 +162,7 @@ async def test_a_server_that_is_picky_is_asked_in_its_way(
         (Trouble(status=404, body="404 page not found"), Fault.MODEL_UNAVAILABLE),
         (Trouble(status=422, body={"detail": []}), Fault.INVALID_REQUEST),
         (Trouble(status=429, body=b"slow down"), Fault.RATE_LIMITED),
-        (Trouble(status=500, body={"error": {"code": 500, "message": "x"}}), Fault.OVERLOADED),
+        (Trouble(status=500, body={"error": {"code": 500, "message": "x"}}), Fault.TRANSPORT),
         (Trouble(status=400, body=error(400, "content_filter").body), Fault.MODERATED),
         (Trouble(body=error(400, "content_policy_violation").body), Fault.MODERATED),
         (Trouble(body={"data": []}), Fault.BAD_RESPONSE),

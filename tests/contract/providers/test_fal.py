@@ -152,7 +152,7 @@ async def test_a_call_nobody_knows_cannot_be_canceled(both: Fal) -> None:
         (Trouble(status=422, body=[1, 2]), Fault.INVALID_REQUEST, 422, None, 0),
         (Trouble(status=429, headers={"retry-after": "3"}), Fault.RATE_LIMITED, 429, 3.0, 0),
         (Trouble(status=429), Fault.RATE_LIMITED, 429, None, 0),
-        (Trouble(status=500), Fault.OVERLOADED, 500, None, 0),
+        (Trouble(status=500), Fault.TRANSPORT, 500, None, 0),
         (Trouble(status=504), Fault.TIMEOUT, 504, None, 0),
         (CUT, Fault.TRANSPORT, None, None, 0),
         (LOST, Fault.TRANSPORT, None, None, 1),

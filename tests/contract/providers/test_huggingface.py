@@ -172,7 +172,7 @@ def said(text: str) -> dict[str, str]:
             0,
         ),
         (Trouble(status=503, body="<html>"), Fault.OVERLOADED, 503, None, 0),
-        (Trouble(status=500), Fault.OVERLOADED, 500, None, 0),
+        (Trouble(status=500), Fault.TRANSPORT, 500, None, 0),
         (CUT, Fault.TRANSPORT, None, None, 0),
         (LOST, Fault.TRANSPORT, None, None, 1),
         (Trouble(body=said("it failed")), Fault.BAD_RESPONSE, 200, None, 0),

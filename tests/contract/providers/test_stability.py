@@ -134,7 +134,7 @@ PROMPTED = "prompt: a red fox is not allowed"
         (trouble(413, "payload_too_large"), Fault.INVALID_REQUEST, "413"),
         (trouble(404, "not_found"), Fault.MODEL_UNAVAILABLE, "404"),
         (trouble(429, "rate_limit_exceeded"), Fault.RATE_LIMITED, "429"),
-        (trouble(500, "internal_error"), Fault.OVERLOADED, "500"),
+        (trouble(500, "internal_error"), Fault.TRANSPORT, "500"),
         (Trouble(status=503, body="<html>"), Fault.OVERLOADED, "503"),
         (Trouble(status=400, body={"errors": "x", "name": 4}), Fault.INVALID_REQUEST, "400"),
         (Trouble(status=302, headers={"location": "http://10.0.0.1/"}), Fault.BAD_RESPONSE, "302"),

@@ -3,7 +3,13 @@
 import httpx
 import pytest
 
-from atelier_worker.providers.http import LONGEST_ID, presentable, request_id
+from atelier_core.contracts.catalogue import catalogue
+from atelier_core.domain.run import Call
+from atelier_core.domain.values import Money, now
+from atelier_worker.calling import failed
+from atelier_worker.plan import MAX_ATTEMPTS, MAX_IN_VAIN, plan
+from atelier_worker.ports import Fault, ProviderError
+from atelier_worker.providers.http import LONGEST_ID, presentable, request_id, status_error
 
 
 def answer(header: bytes) -> httpx.Response:
@@ -33,3 +39,49 @@ def test_words_that_quote_the_key_or_a_part_of_it_are_left_out() -> None:
     )
     said = ["n", "size", "abcn", "n-123", "abcn-123", "xabcn-123x"]
     assert presentable(httpx.Response(400, request=request), said) == ["n", "size"]
+
+
+BROKEN = (500, 501, 502, 520, 521, 522, 523, 525, 599)
+
+
+def told(status: int) -> ProviderError:
+    request = httpx.Request("POST", "https://vendor.test")
+    return status_error(httpx.Response(status, request=request), "No.", request_id=None)
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"),
+    [
+        *((status, Fault.TRANSPORT) for status in BROKEN),
+        *((status, Fault.TIMEOUT) for status in (408, 504, 524)),
+        *((status, Fault.OVERLOADED) for status in (503, 529)),
+        (418, Fault.BAD_RESPONSE),
+    ],
+)
+def test_what_a_status_says(status: int, fault: Fault) -> None:
+    assert told(status).fault is fault
+
+
+@pytest.mark.parametrize("status", [*BROKEN, 504, 524])
+@pytest.mark.parametrize(
+    ("model", "most"), [("fake/paid", MAX_IN_VAIN), ("fake/free", MAX_ATTEMPTS)]
+)
+def test_who_may_have_begun_the_work_is_not_asked_without_end(
+    status: int, model: str, most: int
+) -> None:
+    """The same prompt may end the same way every time, and be billed every time."""
+    (chosen,) = catalogue().find(model)
+    calls: list[Call] = []
+    while plan([0], calls, (), chain=(chosen,)).draw:
+        call = Call(
+            id=f"c{len(calls)}",
+            provider="fake",
+            model=model,
+            indexes=(0,),
+            prompt_as_sent="a red fox",
+            sent_at=now(),
+        )
+        calls.append(failed(call, told(status), free=chosen.free, at=now()))
+        assert len(calls) <= most
+    assert len(calls) == most
+    assert calls[-1].cost == (Money.exactly("0") if chosen.free else Money.unknown())

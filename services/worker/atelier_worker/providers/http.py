@@ -31,6 +31,8 @@ _KEYS: Final = ("authorization", "x-goog-api-key")  # the headers that hold one
 _TELLING: Final = 4  # characters of a key; fewer are in many a word, such as the parameter `n`
 _NOT_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
+# Any other status from 500 up is TRANSPORT: whether the work was done and billed is open, and no
+# vendor documents that it was not. OVERLOADED costs nothing and is repeated without limit.
 BY_STATUS: Final[Mapping[int, Fault]] = {
     400: Fault.INVALID_REQUEST,
     401: Fault.AUTH,
@@ -42,9 +44,10 @@ BY_STATUS: Final[Mapping[int, Fault]] = {
     413: Fault.INVALID_REQUEST,
     422: Fault.INVALID_REQUEST,
     429: Fault.RATE_LIMITED,
-    502: Fault.TRANSPORT,
     503: Fault.OVERLOADED,
     504: Fault.TIMEOUT,
+    524: Fault.TIMEOUT,  # Cloudflare's: the origin has the call, and has not answered in time
+    529: Fault.OVERLOADED,
 }
 
 
@@ -133,7 +136,7 @@ async def read_json(body: bytes) -> Any:
 def status_error(response: httpx.Response, detail: str, *, request_id: str | None) -> ProviderError:
     """The error that an answer's status alone tells."""
     status = response.status_code
-    other = Fault.OVERLOADED if status >= httpx.codes.INTERNAL_SERVER_ERROR else Fault.BAD_RESPONSE
+    other = Fault.TRANSPORT if status >= httpx.codes.INTERNAL_SERVER_ERROR else Fault.BAD_RESPONSE
     return ProviderError(
         BY_STATUS.get(status, other),
         detail,
