@@ -8,11 +8,13 @@ Every picture goes along the chain of models for itself. What its calls tell of 
 | none, or lost with its worker | may be asked |
 | rate_limited, overloaded | may be asked again: nothing was bought |
 | timeout, transport | may be asked again, after the others |
-| moderated | is done with; with `on_blocked: stop`, so are all others |
+| moderated | is done with; with `on_blocked: stop`, so are all others for this picture |
 | anything else | is done with |
 
-However long the chain: a picture is not paid for again after two calls that may have cost
-something and brought nothing, and not asked for again after five that were not answered.
+With `on_blocked: stop` the prompt of a job of which anything was moderated is shown to no provider
+that has not seen it. However long the chain: a picture is not paid for again after two calls that
+may have cost something and brought nothing, and not asked for again after five that were not
+answered.
 """
 
 from collections import Counter
@@ -74,6 +76,9 @@ def plan(
         if call.outcome is CallOutcome.OPEN and set(call.indexes) & set(wanted) - set(stored)
     )
     waited_for = {index for call in resume for index in call.indexes}
+    if on_blocked is OnBlocked.STOP and any(_refused(call) for call in calls):
+        shown_to = {call.provider for call in calls}
+        chain = [model for model in chain if model.provider in shown_to]
     failed: dict[int, JobError] = {}
     shares: dict[tuple[str, ...], Share] = {}
     for index in wanted:
@@ -107,6 +112,12 @@ def _open_to(
     if sum(_in_vain(call, error) for call, error in calls) >= MAX_IN_VAIN:
         may = [m for m in may if m.free]
     return tuple(may)
+
+
+def _refused(call: Call) -> bool:
+    """Whether a moderation refused the prompt, or a picture of it: vendors do not tell which."""
+    errors = (call.error, *(gap.error for gap in call.gaps))
+    return any(error is not None and error.code == Fault.MODERATED for error in errors)
 
 
 def _error(call: Call, index: int) -> JobError:

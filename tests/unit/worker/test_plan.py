@@ -35,7 +35,7 @@ def at(model: Model, outcome: CallOutcome, code: str | None = None, **changes: A
     """A call to `model`: what failed there may have cost something, unless it was refused."""
     refused = code in {Fault.RATE_LIMITED, Fault.OVERLOADED, Fault.AUTH, Fault.MODEL_UNAVAILABLE}
     cost = Money.exactly("0") if model.free or refused else Money.unknown()
-    return call(outcome, code, model=model.id, cost=cost, **changes)
+    return call(outcome, code, provider=model.provider, model=model.id, cost=cost, **changes)
 
 
 PAID, FREE = catalogue().find("fake/paid")[0], catalogue().find("fake/free")[0]
@@ -143,10 +143,27 @@ def test_each_picture_of_a_call_has_its_own_reason() -> None:
     gaps = (Gap(index=1, error=blocked), Gap(index=2, error=missing))
     mixed = at(PAID, *no(Fault.MODERATED), indexes=(0, 1, 2), gaps=gaps)
     found = plan(range(3), [mixed], {0}, chain=(PAID, TWIN))
-    assert found.draw == (Share((2,), (TWIN,)),), "the blocked one is shown to nobody else"
+    assert found.draw == (Share((2,), (TWIN,)),), "the blocked one is asked of no other model"
     assert found.failed == {1: blocked}
     gone = plan(range(1), [mixed], (), chain=(PAID, TWIN))
     assert gone.draw == (Share((0,), (PAID, TWIN)),), "it was there, and its bytes are gone"
+
+
+def test_what_was_moderated_is_shown_to_no_provider_that_has_not_seen_it() -> None:
+    elsewhere = TWIN.model_copy(update={"id": "else/twin", "provider": "else"})
+    blocked = at(PAID, *no(Fault.MODERATED), indexes=(0,))
+    failed = at(PAID, *no(Fault.BAD_RESPONSE), indexes=(1,))
+    chain = (PAID, elsewhere)
+    stopped = plan(range(3), [blocked, failed], (), chain=chain)
+    assert stopped.draw == (Share((2,), (PAID,)),)
+    assert {i: error.code for i, error in stopped.failed.items()} == {
+        0: Fault.MODERATED,
+        1: Fault.BAD_RESPONSE,
+    }
+    seen = at(elsewhere, *LOST, indexes=(2,))
+    assert plan((1,), [blocked, failed, seen], (), chain=chain).draw == (Share((1,), (elsewhere,)),)
+    on = plan(range(3), [blocked, failed], (), chain=chain, on_blocked=OnBlocked.TRY_NEXT)
+    assert on.draw == (Share((0, 1), (elsewhere,)), Share((2,), chain))
 
 
 def test_pictures_that_went_different_ways_are_asked_for_apart() -> None:
