@@ -737,46 +737,6 @@ async def test_a_deadline_ends_a_running_call(here: Stage, queued: str | None) -
     assert fake.canceled == ([queued] if queued else [])
 
 
-async def two_bought(here: Stage, **options: Any) -> AcceptedJob:
-    """A job of three pictures: two were bought, and the third waits for a provider."""
-    steps = Step(), Step(), refused(Fault.OVERLOADED, retry_after=600)
-    wanted = job(n=3, **options)
-    hand = await here.worker(FakeProvider(script=steps), book=one_by_one())
-    await here.request(wanted)
-    await here.until(lambda told: any(isinstance(e, JobDeferred) for e in told))
-    await hand.leave()
-    assert len(await here.keys(f"jobs/{wanted.id}/images/")) == 2
-    return wanted
-
-
-async def test_a_deadline_keeps_the_pictures_that_were_bought(here: Stage) -> None:
-    born = now()
-    wanted = await two_bought(here, created_at=born, deadline=60)
-    fake = FakeProvider()
-    await here.worker(fake, book=one_by_one(), clock=lambda: born + timedelta(seconds=61))
-    end = await here.end(wanted)
-    assert end.outcome.status is JobStatus.EXPIRED
-    assert not fake.ledger
-    images = end.outcome.images
-    assert sorted(map(image_key, images)) == await here.keys(f"jobs/{wanted.id}/images/")
-    assert [image.index for image in images] == sorted(image.index for image in images)
-
-
-async def test_so_does_the_death_of_too_many_workers(here: Stage) -> None:
-    wanted = await two_bought(here)
-    record = await here.record(wanted)
-    assert record
-    poison = {"holder": "somebody-dead", "takeovers": MAX_TAKEOVERS}
-    await write(here, wanted, record.model_copy(update=poison))
-    await here.worker(FakeProvider(), book=one_by_one())
-    await here.request(wanted)
-    end = await here.end(wanted)
-    assert end.outcome.status is JobStatus.PARTIALLY_SUCCEEDED
-    assert end.outcome.error
-    assert end.outcome.error.code == "worker_lost"
-    assert len(end.outcome.images) == 2
-
-
 async def test_leaving_finishes_what_can_be_finished(here: Stage) -> None:
     go = asyncio.Event()
     fake = FakeProvider(script=[Step(until=go)])

@@ -7,10 +7,11 @@ from atelier_core.contracts.events import BatchRequested, JobRequested, decode
 from atelier_core.domain.outcome import JobError, JobStatus, Outcome
 from atelier_core.domain.request import AcceptedJob, ImageRequest
 from atelier_core.domain.values import is_id
-from atelier_core.errors import ContractError
+from atelier_core.errors import ContractError, Defer
 from atelier_core.failpoints import failpoint
 from atelier_core.ports import DeadLetter
 from atelier_worker.bench import Bench
+from atelier_worker.closing import end_early, tell_end
 from atelier_worker.record import ended
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,11 @@ class GiveUp:
         self._bench = bench
 
     async def __call__(self, letter: DeadLetter) -> None:
-        """End the jobs the letter is about. Waits for the store and the broker; never raises."""
+        """End the jobs the letter is about. Waits for the store and the broker.
+
+        Raises:
+            Defer: they have ended; a call is left to a worker that has its provider.
+        """
         log.error(
             "a request was given up",
             extra={"queue": letter.queue, "code": letter.code, "reason": letter.reason}
@@ -42,19 +47,25 @@ class GiveUp:
         )
         expired = letter.code == "deadline_passed"
         status = JobStatus.EXPIRED if expired else JobStatus.FAILED
+        left: Defer | None = None
         for job in jobs_of(letter):
-            await self._end(job, Outcome(status=status, error=error, at=self._bench.clock()))
+            try:
+                await self._end(job, Outcome(status=status, error=error, at=self._bench.clock()))
+            except Defer as exc:
+                left = exc
+        if left:
+            raise left
 
     async def _end(self, job: AcceptedJob, outcome: Outcome) -> None:
         bench = self._bench
-        change = ended(outcome, (), holder=bench.me)
         try:
-            record = (await bench.change(job.id, change, over=None)).record
+            held = await end_early(bench, job, None, outcome)
         except ContractError:
             log.exception("the run record is not readable", extra={"job_id": job.id})
-            record = change(None)
+            await bench.announce_end(job, ended(outcome, (), holder=bench.me)(None))
+            return
         await failpoint("worker.give_up_midway")
-        await bench.announce_end(job, record)
+        await tell_end(bench, job, held)
 
 
 def jobs_of(letter: DeadLetter) -> tuple[AcceptedJob, ...]:

@@ -10,6 +10,7 @@ from atelier_core.domain.run import RunRecord
 from atelier_core.errors import Defer
 from atelier_core.failpoints import failpoint
 from atelier_worker.bench import Bench
+from atelier_worker.closing import tell_end
 from atelier_worker.decide import LOOK_AGAIN
 from atelier_worker.grip import Grip, OvertakenError
 from atelier_worker.record import Held, ended, handed_back
@@ -77,4 +78,4 @@ class LettingGo:
     async def _tell_end(self, held: Held, outcome: Outcome) -> None:
         if not self.free:
             await self.bench.storing.discard(tuple(self.mine), outcome.images)
-        await self.bench.announce_end(self.job, held.record)
+        await tell_end(self.bench, self.job, held)

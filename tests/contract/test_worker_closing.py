@@ -1,0 +1,187 @@
+"""How a worker closes a job that ends early: what was bought is kept, what is open is settled."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from atelier_core.adapters.memory_blobs import MemoryBlobStore
+from atelier_core.adapters.memory_bus import MemoryBus
+from atelier_core.contracts.catalogue import Catalogue, catalogue
+from atelier_core.contracts.events import JobDeferred, JobEnded
+from atelier_core.domain.outcome import JobStatus, Outcome, image_key
+from atelier_core.domain.request import AcceptedJob
+from atelier_core.domain.run import MAX_TAKEOVERS, Call, CallOutcome, RunRecord, run_key
+from atelier_core.domain.values import Money, child_id, new_id, now
+from atelier_worker.ports import Fault, ProviderError
+from atelier_worker.providers.fake import FakeProvider, Step
+from worker_harness import Stage, at, job, stage
+
+pytestmark = pytest.mark.anyio
+
+PAID = catalogue().find("fake/paid")[0]
+SINGLE = PAID.model_copy(update={"capabilities": PAID.capabilities.model_copy(update={"max_n": 1})})
+ONE_BY_ONE = Catalogue(dated="2026-01-01", models=(SINGLE,), styles=())
+
+
+@pytest.fixture
+async def here() -> AsyncIterator[Stage]:
+    async with (
+        MemoryBus.open(delays=(0.02,)) as bus,
+        stage(bus, MemoryBlobStore()) as the_stage,
+    ):
+        yield the_stage
+
+
+async def write(here: Stage, wanted: AcceptedJob, record: RunRecord) -> None:
+    await here.blobs.put(
+        run_key(wanted.id), record.model_dump_json().encode(), content_type="application/json"
+    )
+
+
+async def cancel(here: Stage, wanted: AcceptedJob) -> None:
+    """What the gallery does, unheard."""
+    record = await here.record(wanted)
+    assert record
+    canceled = Outcome(status=JobStatus.CANCELED, at=now())
+    await write(here, wanted, record.model_copy(update={"outcome": canceled}))
+
+
+async def two_bought(here: Stage, **options: Any) -> AcceptedJob:
+    """A job of three pictures: two were bought, and the third waits for a provider."""
+    steps = Step(), Step(), Step(error=ProviderError(Fault.OVERLOADED, "busy"))
+    wanted = job(n=3, **options)
+    hand = await here.worker(FakeProvider(script=steps), book=ONE_BY_ONE)
+    await here.request(wanted)
+    await here.until(lambda told: any(isinstance(e, JobDeferred) for e in told))
+    await hand.leave()
+    assert len(await here.keys(f"jobs/{wanted.id}/images/")) == 2
+    return wanted
+
+
+async def test_a_deadline_keeps_the_pictures_that_were_bought(here: Stage) -> None:
+    born = now()
+    wanted = await two_bought(here, created_at=born, deadline=60)
+    fake = FakeProvider()
+    await here.worker(fake, book=ONE_BY_ONE, clock=lambda: born + timedelta(seconds=61))
+    end = await here.end(wanted)
+    assert end.outcome.status is JobStatus.EXPIRED
+    assert not fake.ledger
+    images = end.outcome.images
+    assert sorted(map(image_key, images)) == await here.keys(f"jobs/{wanted.id}/images/")
+    assert [image.index for image in images] == sorted(image.index for image in images)
+
+
+async def test_so_does_the_death_of_too_many_workers(here: Stage) -> None:
+    wanted = await two_bought(here)
+    record = await here.record(wanted)
+    assert record
+    poison = {"holder": "somebody-dead", "takeovers": MAX_TAKEOVERS}
+    await write(here, wanted, record.model_copy(update=poison))
+    await here.worker(FakeProvider(), book=ONE_BY_ONE)
+    end = await here.end(wanted)
+    assert end.outcome.status is JobStatus.PARTIALLY_SUCCEEDED
+    assert end.outcome.error
+    assert end.outcome.error.code == "worker_lost"
+    assert len(end.outcome.images) == 2
+
+
+async def open_call(here: Stage, wanted: AcceptedJob, **more: Any) -> Call:
+    """A call that the vendor has under an id, of a job that nobody holds."""
+    call = Call(
+        id=child_id(wanted.id, 1),
+        provider="fake",
+        model=more.pop("model", "fake/paid"),
+        indexes=(0,),
+        prompt_as_sent="a red fox",
+        sent_at=now(),
+        provider_job_id="q-5",
+    )
+    await write(here, wanted, RunRecord(holder=None, step=2, calls=(call,), **more))
+    return call
+
+
+def settled(end: JobEnded) -> bool:
+    return [(c.outcome, c.cost.amount) for c in end.calls] == [(CallOutcome.CANCELED, "0.01")]
+
+
+async def test_a_cancel_found_when_letting_go_reaches_the_vendor(here: Stage) -> None:
+    """Its announcement was lost; the call is of a model that this release does not know."""
+    wanted = job()
+    await open_call(here, wanted, model="fake/gone")
+
+    async def unheard() -> None:
+        await cancel(here, wanted)
+
+    fake = FakeProvider()
+    await here.worker(fake, after=at("put", "/run", unheard))  # after the claim
+    await here.request(wanted)
+    end = await here.end(wanted)
+    assert end.outcome.status is JobStatus.CANCELED
+    assert settled(end)
+    assert fake.canceled == ["q-5"]
+
+
+async def test_a_job_that_is_given_up_is_settled_and_keeps_its_pictures(here: Stage) -> None:
+    wanted = await two_bought(here)
+    record = await here.record(wanted)
+    assert record
+    asked = record.calls[-1].model_copy(
+        update={"id": new_id(), "outcome": CallOutcome.OPEN, "provider_job_id": "q-6"}
+    )
+    await write(here, wanted, record.merged([asked]))
+
+    async def bug() -> None:
+        raise ValueError("nobody expected this")
+
+    fake = FakeProvider()
+    await here.worker(fake, book=ONE_BY_ONE, before=at("put", "/run", bug, times=3))
+    end = await here.end(wanted)
+    assert end.outcome.status is JobStatus.PARTIALLY_SUCCEEDED
+    assert end.outcome.error
+    assert end.outcome.error.code == "internal_error"
+    assert len(end.outcome.images) == 2
+    assert fake.canceled == ["q-6"]
+    assert end.calls[-1].outcome is CallOutcome.CANCELED
+
+
+async def test_who_lacks_the_key_tells_the_end_and_leaves_the_vendor_to_who_has_it(
+    here: Stage,
+) -> None:
+    wanted = job()
+    call = await open_call(here, wanted, outcome=Outcome(status=JobStatus.CANCELED, at=now()))
+    lacks = await here.worker(FakeProvider(name="second"))
+    await here.request(wanted)
+    assert (await here.end(wanted)).calls == (call,)
+    await lacks.leave()
+    fake = FakeProvider()
+    await here.worker(fake)
+    await here.until(lambda told: any(isinstance(e, JobEnded) and settled(e) for e in told))
+    assert fake.canceled == ["q-5"]
+
+
+async def test_a_call_whose_key_nobody_has_is_lost_after_an_hour(here: Stage) -> None:
+    wanted, hour = job(), timedelta(hours=1)
+    outcome = Outcome(status=JobStatus.CANCELED, at=now() - hour)
+    await open_call(here, wanted, outcome=outcome)
+    await here.worker(FakeProvider(name="second"))
+    await here.request(wanted)
+    (call,) = (await here.end(wanted)).calls
+    assert (call.outcome, call.cost) == (CallOutcome.LOST, Money.unknown())
+
+
+async def test_a_call_that_left_a_picture_is_billed_by_it(here: Stage) -> None:
+    wanted = await two_bought(here)
+    record = await here.record(wanted)
+    assert record
+    nothing = {"outcome": CallOutcome.OPEN, "cost": Money.unknown(), "answered_at": None}
+    forgot = tuple(
+        call.model_copy(update=nothing) if call.outcome is CallOutcome.SUCCEEDED else call
+        for call in record.calls
+    )
+    await write(here, wanted, record.model_copy(update={"calls": forgot}))
+    await cancel(here, wanted)
+    await here.worker(FakeProvider())
+    bought = [c.cost.amount for c in (await here.end(wanted)).calls if c.outcome == "succeeded"]
+    assert bought == ["0.04", "0.04"]
