@@ -79,6 +79,16 @@ def tier(seconds: float, delays: Sequence[float] = DELAYS) -> float:
     return next((delay for delay in delays if delay >= seconds), delays[-1])
 
 
+def fitting(seconds: float, left: float, delays: Sequence[float] = DELAYS) -> float:
+    """How long to wait, wanted `seconds`, if all must be done within `left`.
+
+    A wait that only rounding would take past the end is the longest fixed delay that is not.
+    """
+    if seconds >= left or tier(seconds, delays) <= left:
+        return min(seconds, left)
+    return max((delay for delay in delays if delay < left), default=seconds)
+
+
 def describe(error: BaseException) -> str:
     """One bounded line for a dead letter: never the message's content."""
     return f"{type(error).__name__}: {error}".replace("\n", " ")[:500]

@@ -185,3 +185,14 @@ async def test_a_call_that_left_a_picture_is_billed_by_it(here: Stage) -> None:
     await here.worker(FakeProvider())
     bought = [c.cost.amount for c in (await here.end(wanted)).calls if c.outcome == "succeeded"]
     assert bought == ["0.04", "0.04"]
+
+
+async def test_a_wait_that_is_rounded_up_is_over_before_the_deadline(here: Stage) -> None:
+    """Or nobody would ask again, though there is time."""
+    busy = ProviderError(Fault.RATE_LIMITED, "busy", retry_after=40)
+    await here.worker(FakeProvider(script=[Step(error=busy)]))
+    born = now()
+    await here.request(job(created_at=born, deadline=60))
+    await here.until(lambda told: any(isinstance(e, JobDeferred) for e in told))
+    first = here.of(JobDeferred)[0]
+    assert timedelta(seconds=25) < first.until - born < timedelta(seconds=35)

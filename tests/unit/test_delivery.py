@@ -17,6 +17,7 @@ from atelier_core.delivery import (
     Retry,
     Settler,
     describe,
+    fitting,
     judge,
     tier,
 )
@@ -67,6 +68,24 @@ def test_a_tier_is_long_enough_or_the_longest(seconds: float) -> None:
     delay = tier(seconds, DELAYS)
     assert delay >= min(seconds, DELAYS[-1])
     assert all(shorter < seconds for shorter in DELAYS if shorter < delay)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "left", "wait"),
+    [
+        (40, 1000, 40),
+        (40, 120, 40),
+        (40, 60, 30),
+        (10, 29, 5),
+        (3, 4, 3),  # there is no delay as short as that
+        (600, 60, 60),  # as long as was asked for is too long: it expires
+        (900, 1000, 900),  # waited for in two delays
+    ],
+)
+def test_rounding_a_wait_up_does_not_outlast_what_is_left(
+    seconds: float, left: float, wait: float
+) -> None:
+    assert fitting(seconds, left, DELAYS) == wait
 
 
 @given(st.text())

@@ -12,6 +12,7 @@ from typing import Final
 
 from atelier_core.contracts.catalogue import Model
 from atelier_core.contracts.chain import Chain
+from atelier_core.delivery import fitting
 from atelier_core.domain.outcome import ProducedImage
 from atelier_core.domain.request import AcceptedJob, Lane, ProviderChoice
 from atelier_core.domain.run import Call, CallOutcome
@@ -239,5 +240,5 @@ class Run:
             shortest = self._pauses.shortest
             later = seed_of(f"{self._job.id}/{self._grip.step}") % 2 == 1
             wait = pause(self._grip.calls, at_least=shortest.seconds, later=later)
-            left = timedelta(seconds=min(to_end, to_start))
-            await self._letting_go.defer(now + min(wait, left), shortest.reason)
+            wait = timedelta(seconds=fitting(wait.total_seconds(), min(to_end, to_start)))
+            await self._letting_go.defer(now + wait, shortest.reason)
