@@ -154,15 +154,19 @@ async def test_unless_that_was_asked_for(here: Stage) -> None:
 
 
 @pytest.mark.parametrize(("blocked", "dropped"), [(0, 1), (1, 0)])
-async def test_a_blocked_picture_and_a_missing_one_of_a_call_go_their_own_ways(
+async def test_what_is_missing_beside_a_blocked_picture_is_asked_of_nobody_new(
     here: Stage, blocked: int, dropped: int
 ) -> None:
     one, other = first(Step(blocked=frozenset({blocked}), drop=frozenset({dropped}))), second()
     end = await run(here, wanted(2), one, other)
-    assert end.outcome.status is JobStatus.PARTIALLY_SUCCEEDED
-    assert end.outcome.error
-    assert end.outcome.error.code == Fault.MODERATED
-    assert [order.indexes for order in other.ledger] == [(dropped,)]
+    assert other.ledger == [], "the prompt is the same"
+    (call,) = end.calls
+    assert {gap.index: gap.error.code for gap in call.gaps} == {
+        blocked: Fault.MODERATED,
+        dropped: Fault.BAD_RESPONSE,
+    }
+    assert end.outcome.status is JobStatus.FAILED
+    assert end.outcome.error == min(call.gaps, key=lambda gap: gap.index).error
 
 
 async def test_only_what_is_missing_is_asked_of_the_next(here: Stage) -> None:
