@@ -30,7 +30,7 @@ class OvertakenError(AtelierError):
 
 
 class NotSentError(AtelierError):
-    """A call was not made, because it could not be written down first."""
+    """A call was not made: it could not be written down first, or not in time."""
 
 
 class Grip:
@@ -100,16 +100,16 @@ class Grip:
             except ConflictError as exc:
                 raise OvertakenError("the record was changed by somebody else") from exc
             except TransientError as exc:
-                self._not_sent(call)
-                raise NotSentError("the run record was not safe") from exc
+                raise self._not_sent(call, "the run record was not safe") from exc
         await failpoint("worker.after_record")
         if not self._bench.liveness.sure:
-            self._not_sent(call)
-            raise NotSentError("this worker may be taken for dead")
+            raise self._not_sent(call, "others may have taken this worker for dead")
 
-    def _not_sent(self, call: Call) -> None:
-        error = ProviderError(Fault.OVERLOADED, "Not sent: the run record was not safe.")
+    def _not_sent(self, call: Call, why: str) -> NotSentError:
+        """The error to raise; the call is learnt as one that was not sent, and `why`."""
+        error = ProviderError(Fault.OVERLOADED, f"Not sent: {why}.")
         self.learn(calling.failed(call, error, free=True, at=self._bench.clock()))
+        return NotSentError(why)
 
     async def submitted(self, call: Call) -> None:
         """Write down the vendor's id of `call`, for as long as the store needs."""
