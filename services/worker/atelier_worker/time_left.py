@@ -1,5 +1,7 @@
 """The times a run keeps to: the job's deadlines, and how long its message may be in hand."""
 
+import time
+from collections.abc import Callable
 from typing import Final
 
 from atelier_core.domain.request import AcceptedJob
@@ -10,12 +12,19 @@ ENOUGH: Final = 300.0  # of these, seconds left when a call begins: hardly one t
 
 
 class TimeLeft:
-    """Seconds left of a run that begins now."""
+    """Seconds left of a run that begins now.
 
-    def __init__(self, job: AcceptedJob, clock: Clock) -> None:
+    Deadlines are times of day, by `clock`. For the message in hand whichever counts more has
+    `passed`: that clock can be set back, the other stands still while a machine sleeps.
+    """
+
+    def __init__(
+        self, job: AcceptedJob, clock: Clock, *, passed: Callable[[], float] = time.monotonic
+    ) -> None:
         self._job = job
         self._clock = clock
-        self._began = clock()
+        self._passed = passed
+        self._began = clock(), passed()
 
     @property
     def to_end(self) -> float:
@@ -30,7 +39,9 @@ class TimeLeft:
     @property
     def in_hand(self) -> float:
         """Until the message must not wait for a call any more."""
-        return max(0.0, IN_HAND - (self._clock() - self._began).total_seconds())
+        at, ticks = self._began
+        gone = max((self._clock() - at).total_seconds(), self._passed() - ticks)
+        return max(0.0, IN_HAND - gone)
 
     def is_enough(self, *, begun: bool) -> bool:
         """Whether a call may begin now."""
