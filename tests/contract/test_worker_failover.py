@@ -38,6 +38,14 @@ BOOK = Catalogue(
     ),
     styles=(),
 )
+ONE_BY_ONE = BOOK.model_copy(
+    update={
+        "models": tuple(
+            m.model_copy(update={"capabilities": m.capabilities.model_copy(update={"max_n": 1})})
+            for m in BOOK.models
+        )
+    }
+)
 QUICK = Breaker(first=0.05, longest=0.1, first_refusal=0.2, longest_refusal=0.2)
 
 
@@ -169,6 +177,35 @@ async def test_what_is_missing_beside_a_blocked_picture_is_asked_of_nobody_new(
     assert end.outcome.error == min(call.gaps, key=lambda gap: gap.index).error
 
 
+async def test_beside_a_blocked_picture_the_rest_waits_for_a_worker_that_may_ask(
+    here: Stage,
+) -> None:
+    """Another worker, with another provider, has the job in between."""
+    fox, other = wanted(2), second()
+    hand = await here.worker(
+        first(fails(Fault.MODERATED), fails(Fault.RATE_LIMITED)), book=ONE_BY_ONE
+    )
+    await here.request(fox)
+    await here.until(lambda told: any(isinstance(e, JobDeferred) for e in told))
+    await hand.leave()
+    hand = await here.worker(other, book=ONE_BY_ONE)
+    await here.until(
+        lambda told: any(
+            isinstance(e, JobEnded)
+            or (isinstance(e, JobDeferred) and e.reason == Fault.MODEL_UNAVAILABLE)
+            for e in told
+        )
+    )
+    wait = here.of(JobDeferred)[-1]
+    assert wait.until - wait.time > timedelta(seconds=25), "nobody is asked in a loop"
+    await hand.leave()
+    await here.worker(first(), book=ONE_BY_ONE)
+    end = await here.end(fox)
+    assert end.outcome.status is JobStatus.PARTIALLY_SUCCEEDED
+    assert [image.index for image in end.outcome.images] == [1]
+    assert not other.ledger, "it has not seen the prompt"
+
+
 async def test_only_what_is_missing_is_asked_of_the_next(here: Stage) -> None:
     one, other = first(Step(drop=frozenset({1}))), second()
     end = await run(here, wanted(3), one, other)
@@ -282,12 +319,8 @@ async def test_pictures_that_have_their_turn_are_drawn_though_another_waited_in_
     here: Stage,
 ) -> None:
     one, other = first(), second()
-    single = [
-        m.model_copy(update={"capabilities": m.capabilities.model_copy(update={"max_n": 1})})
-        for m in BOOK.models
-    ]
     rates = {"fake": Rate(calls=1, seconds=2.6)}  # the third would wait for longer than a run does
-    book = BOOK.model_copy(update={"models": tuple(single), "rates": rates})
+    book = ONE_BY_ONE.model_copy(update={"rates": rates})
     await here.worker(one, other, book=book)
     await here.request(wanted(3))
     await here.until(lambda told: any(isinstance(e, JobDeferred) for e in told))

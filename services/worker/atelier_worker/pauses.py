@@ -9,6 +9,7 @@ from atelier_worker.alive import Liveness
 from atelier_worker.ports import Fault
 from atelier_worker.tokens import Tokens
 
+ELSEWHERE: Final = 30.0  # seconds until another worker may have had the job
 UNSURE: Final = 5.0  # seconds until a worker that may be taken for dead looks again
 NO_PLACE: Final = (5.0, 30.0)  # seconds until the next try, at first and after ten deferrals
 MANY: Final = 10
@@ -61,6 +62,9 @@ class Pauses:
     def admits(self, model: Model) -> bool:
         """Whether a call may be made that has its place there; why it may not is noted."""
         if model.id in self._of:
+            return False
+        if model.provider not in self.tokens:
+            self.note(model.id, Fault.MODEL_UNAVAILABLE, ELSEWHERE)
             return False
         shut = self.tokens[model.provider].shut(model.id)
         if not self.liveness.sure:

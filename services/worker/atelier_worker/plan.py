@@ -12,9 +12,9 @@ Every picture goes along the chain of models for itself. What its calls tell of 
 | anything else | is done with |
 
 With `on_blocked: stop` the prompt of a job of which anything was moderated is shown to no provider
-that has not seen it. However long the chain: a picture is not paid for again after two calls that
-may have cost something and brought nothing, and not asked for again after five that were not
-answered.
+that has not seen it (`confined_to`). However long the chain: a picture is not paid for again after
+two calls that may have cost something and brought nothing, and not asked for again after five that
+were not answered.
 """
 
 from collections import Counter
@@ -68,7 +68,9 @@ def plan(
     chain: Sequence[Model],
     on_blocked: OnBlocked = OnBlocked.STOP,
 ) -> Plan:
-    """What is left to do for the pictures `wanted` of a job of which `stored` are safe."""
+    """What is left to do for the pictures `wanted` of a job of which `stored` are safe; `chain`
+    has none but the providers it is confined to.
+    """
     wanted, calls = tuple(wanted), tuple(calls)
     resume = tuple(
         call
@@ -76,9 +78,6 @@ def plan(
         if call.outcome is CallOutcome.OPEN and set(call.indexes) & set(wanted) - set(stored)
     )
     waited_for = {index for call in resume for index in call.indexes}
-    if on_blocked is OnBlocked.STOP and any(_refused(call) for call in calls):
-        shown_to = {call.provider for call in calls}
-        chain = [model for model in chain if model.provider in shown_to]
     failed: dict[int, JobError] = {}
     shares: dict[tuple[str, ...], Share] = {}
     for index in wanted:
@@ -93,6 +92,14 @@ def plan(
         before = shares.get(key, Share((), models))
         shares[key] = Share((*before.indexes, index), models)
     return Plan(resume=resume, draw=tuple(shares.values()), failed=failed)
+
+
+def confined_to(calls: Iterable[Call], on_blocked: OnBlocked) -> frozenset[str] | None:
+    """The only providers that may still be shown the prompt, after those calls; None: all may."""
+    calls = tuple(calls)
+    if on_blocked is OnBlocked.TRY_NEXT or not any(_refused(call) for call in calls):
+        return None
+    return frozenset(call.provider for call in calls)
 
 
 def _open_to(

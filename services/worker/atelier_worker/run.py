@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from atelier_core.contracts.catalogue import Model
-from atelier_core.contracts.chain import Chain
+from atelier_core.contracts.chain import Chain, chain
 from atelier_core.delivery import fitting
 from atelier_core.domain.outcome import ProducedImage
 from atelier_core.domain.request import AcceptedJob, Lane, ProviderChoice
@@ -27,7 +27,7 @@ from atelier_worker.lanes import NoPlaceError
 from atelier_worker.letting_go import LettingGo
 from atelier_worker.orders import order
 from atelier_worker.pauses import Pauses
-from atelier_worker.plan import Plan, outcome_of, pause, plan
+from atelier_worker.plan import Plan, confined_to, outcome_of, pause, plan
 from atelier_worker.ports import AGAIN, Answer, Fault, ImageProvider, ProviderError
 from atelier_worker.progress import Progress
 from atelier_worker.record import Held
@@ -45,15 +45,15 @@ class Run:
         self,
         bench: Bench,
         job: AcceptedJob,
-        chain: Chain,
+        models: Chain,
         *,
         lane: Lane,
         held: Held | None,
         unrecorded: bool = False,
     ) -> None:
-        self._bench, self._job, self._chain, self._lane = bench, job, chain, lane
+        self._bench, self._job, self._chain, self._lane = bench, job, models, lane
         self._grip = Grip(bench, job, held, unrecorded=unrecorded)
-        free = all(model.free for model in chain)
+        free = all(model.free for model in models)
         self._letting_go = LettingGo(bench, job, self._grip, free=free)
         self._progress = Progress(bench.publisher, job, started=self._grip.started)
         self._images: dict[int, ProducedImage] = {}
@@ -101,10 +101,12 @@ class Run:
                 self._grip.learn(calling.billed(call, bills[call.id], at=self._bench.clock()))
 
     def _plan(self, wanted: Iterable[int]) -> Plan:
-        choice = self._job.request.providers or ProviderChoice()
-        return plan(
-            wanted, self._grip.calls, self._images, chain=self._chain, on_blocked=choice.on_blocked
-        )
+        request, calls = self._job.request, self._grip.calls
+        on_blocked = (request.providers or ProviderChoice()).on_blocked
+        seen = confined_to(calls, on_blocked)
+        # Of those also the ones that only other workers have: what they may draw is not given up.
+        models = self._chain if seen is None else chain(request, self._bench.book, seen)
+        return plan(wanted, calls, self._images, chain=models, on_blocked=on_blocked)
 
     @property
     def _over(self) -> bool:

@@ -61,3 +61,11 @@ async def test_a_job_that_was_deferred_often_comes_back_less_often() -> None:
     mine = pauses()
     mine.no_place(ONE.id, step=11)
     assert mine.shortest.seconds == 30
+
+
+async def test_one_that_only_other_workers_have_is_left_to_them() -> None:
+    mine = pauses()
+    elsewhere = ONE.model_copy(update={"id": "third/paid", "provider": "third"})
+    assert mine.askable((elsewhere,)) is None
+    assert mine.shortest == Pause(30, Fault.MODEL_UNAVAILABLE)
+    assert mine.askable((elsewhere, ONE)) == ONE

@@ -11,7 +11,7 @@ from atelier_core.domain.outcome import JobError, JobStatus, ProducedImage
 from atelier_core.domain.request import OnBlocked
 from atelier_core.domain.run import Call, CallOutcome, Gap
 from atelier_core.domain.values import Money, now
-from atelier_worker.plan import Share, outcome_of, pause, plan
+from atelier_worker.plan import Share, confined_to, outcome_of, pause, plan
 from atelier_worker.ports import WAITING, Fault
 
 AT = now()
@@ -154,14 +154,18 @@ def test_what_was_moderated_is_shown_to_no_provider_that_has_not_seen_it() -> No
     blocked = at(PAID, *no(Fault.MODERATED), indexes=(0,))
     failed = at(PAID, *no(Fault.BAD_RESPONSE), indexes=(1,))
     chain = (PAID, elsewhere)
-    stopped = plan(range(3), [blocked, failed], (), chain=chain)
+    assert confined_to([failed], OnBlocked.STOP) is None
+    assert confined_to([blocked, failed], OnBlocked.STOP) == {"fake"}
+    stopped = plan(range(3), [blocked, failed], (), chain=(PAID,))
     assert stopped.draw == (Share((2,), (PAID,)),)
     assert {i: error.code for i, error in stopped.failed.items()} == {
         0: Fault.MODERATED,
         1: Fault.BAD_RESPONSE,
     }
     seen = at(elsewhere, *LOST, indexes=(2,))
+    assert confined_to([blocked, failed, seen], OnBlocked.STOP) == {"fake", "else"}
     assert plan((1,), [blocked, failed, seen], (), chain=chain).draw == (Share((1,), (elsewhere,)),)
+    assert confined_to([blocked, failed], OnBlocked.TRY_NEXT) is None
     on = plan(range(3), [blocked, failed], (), chain=chain, on_blocked=OnBlocked.TRY_NEXT)
     assert on.draw == (Share((0, 1), (elsewhere,)), Share((2,), chain))
 
