@@ -1,9 +1,10 @@
 """The pictures of a job that are in the object store, and what is kept beside each of them."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from atelier_core.domain.outcome import JobStatus, Outcome, ProducedImage
 from atelier_core.domain.run import Call, CallOutcome, images_prefix
@@ -12,6 +13,9 @@ from atelier_core.errors import NotFoundError
 from atelier_core.ports import BlobInfo, BlobStore
 
 log = logging.getLogger(__name__)
+
+UNTOLD: Final = (CallOutcome.OPEN, CallOutcome.LOST)
+"""Of a call whose end nobody wrote down."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,10 @@ async def find(blobs: BlobStore, job_id: str) -> tuple[Found, ...]:
 
 
 async def with_pictures(
-    blobs: BlobStore, job_id: str, outcome: Outcome, *, calls: Iterable[Call]
-) -> Outcome:
-    """The end of a job before its work is done, with the pictures that `calls` brought of it.
+    blobs: BlobStore, job_id: str, outcome: Outcome, *, calls: Sequence[Call]
+) -> tuple[Outcome, tuple[Call, ...]]:
+    """The end of a job before its work is done, with the pictures that `calls` brought of it; and
+    those calls whose end only these pictures tell.
 
     What was bought is kept, unless the job was canceled: then nobody wants it.
 
@@ -64,11 +69,36 @@ async def with_pictures(
     """
     nothing = (CallOutcome.FAILED, CallOutcome.CANCELED)
     if outcome.status is JobStatus.CANCELED or all(call.outcome in nothing for call in calls):
-        return outcome
-    images = tuple(piece.image for piece in await find(blobs, job_id))
+        return outcome, ()
+    found = await find(blobs, job_id)
+    images = tuple(piece.image for piece in found)
     part = images and outcome.status is JobStatus.FAILED
     status = JobStatus.PARTIALLY_SUCCEEDED if part else outcome.status
-    return outcome.model_copy(update={"status": status, "images": images})
+    outcome = outcome.model_copy(update={"status": status, "images": images})
+    return outcome, told_by(found, calls, at=outcome.at)
+
+
+def told_by(found: Iterable[Found], calls: Iterable[Call], *, at: datetime) -> tuple[Call, ...]:
+    """Of `calls` those whose end nobody wrote down, ended as a picture they left tells."""
+    bills = {piece.bill.call_id: piece.bill for piece in found}
+    return tuple(
+        billed(call, bills[call.id], at=at)
+        for call in calls
+        if call.id in bills and call.outcome in UNTOLD
+    )
+
+
+def billed(call: Call, bill: Bill, *, at: datetime) -> Call:
+    """The end of a call that nobody wrote down, known from a picture it left in the store."""
+    return call.model_copy(
+        update={
+            "outcome": CallOutcome.SUCCEEDED,
+            "answered_at": at,
+            "cost": bill.cost,
+            "provider_request_id": bill.provider_request_id,
+            "http_status": bill.http_status,
+        }
+    )
 
 
 def particulars(image: ProducedImage, bill: Bill) -> dict[str, str]:

@@ -171,20 +171,55 @@ async def test_a_call_whose_key_nobody_has_is_lost_after_an_hour(here: Stage) ->
     assert (call.outcome, call.cost) == (CallOutcome.LOST, Money.unknown())
 
 
-async def test_a_call_that_left_a_picture_is_billed_by_it(here: Stage) -> None:
-    wanted = await two_bought(here)
+async def forget(here: Stage, wanted: AcceptedJob, outcome: CallOutcome) -> None:
+    """What became of the calls that brought pictures is not in the record any more."""
     record = await here.record(wanted)
     assert record
-    nothing = {"outcome": CallOutcome.OPEN, "cost": Money.unknown(), "answered_at": None}
+    nothing = {"outcome": outcome, "cost": Money.unknown(), "answered_at": None}
     forgot = tuple(
         call.model_copy(update=nothing) if call.outcome is CallOutcome.SUCCEEDED else call
         for call in record.calls
     )
     await write(here, wanted, record.model_copy(update={"calls": forgot}))
+
+
+def bought(calls: tuple[Call, ...]) -> list[str | None]:
+    return [call.cost.amount for call in calls if call.outcome is CallOutcome.SUCCEEDED]
+
+
+@pytest.mark.parametrize("outcome", [CallOutcome.OPEN, CallOutcome.LOST])
+async def test_a_call_that_left_a_picture_is_billed_by_it(
+    here: Stage, outcome: CallOutcome
+) -> None:
+    wanted = await two_bought(here)
+    await forget(here, wanted, outcome)
     await cancel(here, wanted)
     await here.worker(FakeProvider())
-    bought = [c.cost.amount for c in (await here.end(wanted)).calls if c.outcome == "succeeded"]
-    assert bought == ["0.04", "0.04"]
+    assert bought((await here.end(wanted)).calls) == ["0.04", "0.04"]
+
+
+@pytest.mark.parametrize("outcome", [CallOutcome.OPEN, CallOutcome.LOST])
+async def test_an_early_end_is_written_with_the_bills_of_its_pictures(
+    here: Stage, outcome: CallOutcome
+) -> None:
+    """Whoever reads it shows these pictures, with the model and the price of their calls."""
+    born = now()
+    wanted = await two_bought(here, created_at=born, deadline=60)
+    await forget(here, wanted, outcome)
+    written: list[RunRecord | None] = []
+
+    async def look() -> None:
+        written.append(await here.record(wanted))
+
+    await here.worker(
+        FakeProvider(), clock=lambda: born + timedelta(seconds=61), after=at("put", "/run", look)
+    )
+    await here.end(wanted)
+    (record,) = written
+    assert record
+    assert record.outcome
+    assert len(record.outcome.images) == 2
+    assert bought(record.calls) == ["0.04", "0.04"]
 
 
 async def test_a_wait_that_is_rounded_up_is_over_before_the_deadline(here: Stage) -> None:

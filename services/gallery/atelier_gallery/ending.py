@@ -71,8 +71,8 @@ async def end_run(
             etag, record = blob.info.etag, RunRecord.read(blob.data)
         if record.outcome is not None or (unless_begun and record.calls):
             return record
-        end = await with_pictures(blobs, job_id, outcome, calls=record.calls)
-        record = record.model_copy(update={"outcome": end})
+        end, settled = await with_pictures(blobs, job_id, outcome, calls=record.calls)
+        record = record.merged(settled).model_copy(update={"outcome": end})
         try:
             await blobs.put(
                 key,

@@ -9,7 +9,7 @@ from atelier_core.domain.request import AcceptedJob
 from atelier_core.domain.run import Call
 from atelier_core.errors import Defer
 from atelier_core.failpoints import failpoint
-from atelier_core.stored import Found
+from atelier_core.stored import UNTOLD, told_by
 from atelier_worker import calling
 from atelier_worker.bench import Bench
 from atelier_worker.decide import open_calls
@@ -30,13 +30,14 @@ async def end_early(bench: Bench, job: AcceptedJob, held: Held | None, outcome: 
     held = held or await bench.trouble.persist(
         lambda: bench.records.read(job.id), what="run record"
     )
+    settled: tuple[Call, ...] = ()
     if held and held.record.outcome is None:
         calls = held.record.calls
-        outcome = await bench.trouble.persist(
+        outcome, settled = await bench.trouble.persist(
             lambda: bench.storing.with_pictures(job.id, outcome, calls=calls),
             what="stored pictures",
         )
-    held = await bench.change(job.id, ended(outcome, (), holder=bench.me), over=held)
+    held = await bench.change(job.id, ended(outcome, settled, holder=bench.me), over=held)
     bench.publisher.announce(JobCancel(owner=job.owner, job_id=job.id))
     return held
 
@@ -47,26 +48,29 @@ async def tell_end(bench: Bench, job: AcceptedJob, held: Held) -> None:
     Raises:
         Defer: the end is told; a call is left to a worker that has its provider.
     """
-    left, outcome = open_calls(held.record), held.record.outcome
-    bills = {piece.bill.call_id: piece.bill for piece in await _found(bench, job)} if left else {}
+    outcome = held.record.outcome
     forgotten = outcome is not None and outcome.at + FORGOTTEN <= bench.clock()
-    settled: list[Call] = []
-    for call in left:
+    settled = await _told_by_pictures(bench, job, held.record.calls)
+    later = False
+    for call in open_calls(held.record.merged(settled)):
         provider = bench.providers.get(call.provider)
-        if call.id in bills:
-            settled.append(calling.billed(call, bills[call.id], at=bench.clock()))
-        elif call.provider_job_id and provider:
+        if call.provider_job_id and provider:
             cost = await calling.cancel(provider, call)
             settled.append(calling.stopped(call, cost, at=bench.clock()))
         elif call.provider_job_id is None or forgotten:
             settled.append(calling.lost(call))
+        else:
+            later = True
     if settled:
         await failpoint("worker.before_settle")
         held = await bench.change(job.id, known(settled, holder=bench.me), over=held)
     await bench.announce_end(job, held.record)
-    if len(settled) < len(left):
+    if later:
         raise Defer(bench.clock() + ELSEWHERE, "no provider here has an open call")
 
 
-async def _found(bench: Bench, job: AcceptedJob) -> tuple[Found, ...]:
-    return await bench.trouble.persist(lambda: bench.storing.find(job.id), what="stored pictures")
+async def _told_by_pictures(bench: Bench, job: AcceptedJob, calls: tuple[Call, ...]) -> list[Call]:
+    if all(call.outcome not in UNTOLD for call in calls):
+        return []
+    found = await bench.trouble.persist(lambda: bench.storing.find(job.id), what="stored pictures")
+    return list(told_by(found, calls, at=bench.clock()))

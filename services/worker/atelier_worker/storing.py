@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -71,8 +71,8 @@ class Storing:
         return await find(self._blobs, job_id)
 
     async def with_pictures(
-        self, job_id: str, outcome: Outcome, *, calls: Iterable[Call]
-    ) -> Outcome:
+        self, job_id: str, outcome: Outcome, *, calls: Sequence[Call]
+    ) -> tuple[Outcome, tuple[Call, ...]]:
         """`stored.with_pictures` of this store."""
         return await with_pictures(self._blobs, job_id, outcome, calls=calls)
 

@@ -10,6 +10,7 @@ from atelier_core.adapters.memory_blobs import MemoryBlobStore
 from atelier_core.contracts.events import Announcement, Durable, JobCancel
 from atelier_core.domain.job import accept
 from atelier_core.domain.outcome import JobStatus, Outcome, image_key
+from atelier_core.domain.request import AcceptedJob
 from atelier_core.domain.run import CallOutcome, RunRecord, run_key
 from atelier_core.domain.values import Money, child_id, new_id
 from atelier_core.errors import NotFoundError, StorageFullError, TransientError
@@ -59,6 +60,13 @@ async def stored(blobs: MemoryBlobStore, job_id: str) -> RunRecord:
 async def write(blobs: MemoryBlobStore, job_id: str, record: RunRecord) -> None:
     raw = record.model_dump_json().encode()
     await blobs.put(run_key(job_id), raw, content_type="application/json")
+
+
+async def store(blobs: MemoryBlobStore, job: AcceptedJob, *indexes: int, by: str) -> None:
+    """Pictures of the job that the call `by` brought, for 0.04 all together."""
+    for image in (picture(job, index) for index in indexes):
+        meta = particulars(image, Bill(by, Money.exactly("0.04"), "r-7", 200))
+        await blobs.put(image_key(image), b"picture...", content_type="image/png", meta=meta)
 
 
 async def test_a_record_keeps_what_it_knew() -> None:
@@ -150,28 +158,51 @@ async def test_a_deadline_keeps_the_pictures_that_were_bought(outcome: CallOutco
     ending, jobs, blobs, _ = parts()
     late = accepted(n=3, deadline=60)
     await jobs.save_many([Change(accept(late), read=0)])
-    bought = [picture(late, index) for index in (2, 0)]
-    for image in bought:
-        meta = particulars(image, Bill("a", Money.exactly("0.04"), None, 200))
-        await blobs.put(image_key(image), b"picture...", content_type="image/png", meta=meta)
+    bought = [picture(late, index) for index in (0, 2)]
+    await store(blobs, late, 2, 0, by="a")
     await write(blobs, late.id, RunRecord(holder=None, step=2, calls=(call("a", outcome),)))
     then = late.created_at + timedelta(seconds=61)
     assert await ending.expire_overdue(then) == 1
     (job,) = await jobs.find_many([late.id], owners=[OWNER])
-    assert (job.status, job.images, round(job.progress, 2)) == ("expired", (*bought[::-1],), 0.67)
+    assert (job.status, job.images, round(job.progress, 2)) == ("expired", (*bought,), 0.67)
     record = await stored(blobs, late.id)
     assert record.outcome is not None
     assert record.outcome.images == job.images, "whoever hears of it later is told the same"
 
 
-async def test_a_canceled_job_keeps_no_pictures() -> None:
+@pytest.mark.parametrize("outcome", [CallOutcome.LOST, CallOutcome.OPEN])
+async def test_a_kept_picture_keeps_its_model_and_its_price(outcome: CallOutcome) -> None:
+    """Nobody wrote down what became of the call, or ever will."""
     ending, jobs, blobs, _ = parts()
-    unwanted = accepted(n=2)
+    late = accepted(n=4, deadline=60)
+    await jobs.save_many([Change(accept(late), read=0)])
+    await store(blobs, late, 0, 1, by="a")
+    await store(blobs, late, 2, by="b")
+    dear = call("a", outcome, indexes=(0, 1), provider="dear", model="dear/one")
+    record = RunRecord(holder="w", step=2, calls=(dear, call("b", indexes=(2,), sent_at=at(2))))
+    await write(blobs, late.id, record)
+    assert await ending.expire_overdue(late.created_at + timedelta(seconds=61)) == 1
+    images = [await ending.images.get(child_id(late.id, i), owner=OWNER) for i in range(3)]
+    assert [(image.provider, image.model) for image in images if image] == [
+        ("dear", "dear/one"),
+        ("dear", "dear/one"),
+        ("fake", "fake/paid"),
+    ]
+    (job,) = await jobs.find_many([late.id], owners=[OWNER])
+    assert (job.status, job.cost) == ("expired", Money.exactly("0.08"))
+    first = job.attempts[0]
+    assert (first.outcome, first.provider_request_id) == ("succeeded", "r-7")
+    known = await stored(blobs, late.id)
+    assert [c.outcome for c in known.calls] == ["succeeded", "succeeded"]
+
+
+@pytest.mark.parametrize("n", [1, 2])
+async def test_a_canceled_job_keeps_no_pictures(n: int) -> None:
+    ending, jobs, blobs, _ = parts()
+    unwanted = accepted(n=n)
     job = accept(unwanted)
     await jobs.save_many([Change(job, read=0)])
-    image = picture(unwanted, 0)
-    meta = particulars(image, Bill("a", Money.exactly("0.04"), None, 200))
-    await blobs.put(image_key(image), b"picture...", content_type="image/png", meta=meta)
+    await store(blobs, unwanted, 0, by="a")
     await write(blobs, job.id, RunRecord(holder=None, step=2, calls=(call("a"),)))
     canceled = await ending.cancel_job(job)
     assert (canceled.status, canceled.images) == ("canceled", ())
