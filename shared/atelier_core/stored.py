@@ -57,12 +57,13 @@ async def find(blobs: BlobStore, job_id: str) -> tuple[Found, ...]:
 
 
 async def with_pictures(
-    blobs: BlobStore, job_id: str, outcome: Outcome, *, calls: Sequence[Call]
+    blobs: BlobStore, job_id: str, outcome: Outcome, *, calls: Sequence[Call], n: int | None
 ) -> tuple[Outcome, tuple[Call, ...]]:
-    """The end of a job before its work is done, with the pictures that `calls` brought of it; and
-    those calls whose end only these pictures tell.
+    """The end of a job whose run does not tell it, with the pictures that `calls` brought of it;
+    and those calls whose end only these pictures tell.
 
-    What was bought is kept, unless the job was canceled: then nobody wants it.
+    What was bought is kept, unless the job was canceled: then nobody wants it. With all the `n`
+    that were asked for (None: not known) it has succeeded.
 
     Raises:
         TransientError: the store did not answer.
@@ -72,9 +73,11 @@ async def with_pictures(
         return outcome, ()
     found = await find(blobs, job_id)
     images = tuple(piece.image for piece in found)
-    part = images and outcome.status is JobStatus.FAILED
-    status = JobStatus.PARTIALLY_SUCCEEDED if part else outcome.status
-    outcome = outcome.model_copy(update={"status": status, "images": images})
+    if len(images) == n:
+        outcome = Outcome(status=JobStatus.SUCCEEDED, at=outcome.at)
+    elif images and outcome.status is JobStatus.FAILED:
+        outcome = outcome.model_copy(update={"status": JobStatus.PARTIALLY_SUCCEEDED})
+    outcome = outcome.model_copy(update={"images": images})
     return outcome, told_by(found, calls, at=outcome.at)
 
 

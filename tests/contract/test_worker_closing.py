@@ -8,14 +8,17 @@ import pytest
 
 from atelier_core.adapters.memory_blobs import MemoryBlobStore
 from atelier_core.adapters.memory_bus import MemoryBus
+from atelier_core.contracts import topology
 from atelier_core.contracts.catalogue import Catalogue, catalogue
 from atelier_core.contracts.events import JobDeferred, JobEnded
 from atelier_core.domain.outcome import JobStatus, Outcome, image_key
 from atelier_core.domain.request import AcceptedJob
 from atelier_core.domain.run import MAX_TAKEOVERS, Call, CallOutcome, RunRecord, run_key
 from atelier_core.domain.values import Money, child_id, new_id, now
+from atelier_core.stored import Bill, particulars
 from atelier_worker.ports import Fault, ProviderError
 from atelier_worker.providers.fake import FakeProvider, Step
+from gallery_stories import call, picture
 from worker_harness import Stage, at, job, stage
 
 pytestmark = pytest.mark.anyio
@@ -87,6 +90,53 @@ async def test_so_does_the_death_of_too_many_workers(here: Stage) -> None:
     assert len(end.outcome.images) == 2
 
 
+async def bug() -> None:
+    raise ValueError("nobody expected this")
+
+
+def bought(calls: tuple[Call, ...]) -> list[str | None]:
+    return [call.cost.amount for call in calls if call.outcome is CallOutcome.SUCCEEDED]
+
+
+async def one_left(here: Stage, **more: Any) -> AcceptedJob:
+    """A job whose worker died between its only picture and the outcome."""
+    wanted, holder = job(), "somebody-dead"
+    meta = particulars(picture(wanted), Bill("a", Money.exactly("0.04"), None, 200))
+    key = image_key(picture(wanted))
+    await here.blobs.put(key, b"picture...", content_type="image/png", meta=meta)
+    asked = (call("a", CallOutcome.OPEN),)
+    await write(here, wanted, RunRecord(holder=holder, step=1, calls=asked, **more))
+    return wanted
+
+
+@pytest.mark.parametrize("why", ["deadline", "poison", "bug"])
+async def test_a_job_whose_pictures_are_all_there_has_succeeded(here: Stage, why: str) -> None:
+    """Else whoever asked for it would pay for them again."""
+    wanted = await one_left(here, takeovers=MAX_TAKEOVERS if why == "poison" else 0)
+    fake, late = FakeProvider(), timedelta(days=2 if why == "deadline" else 0)
+    broken = at("put", "/run", bug, times=3 if why == "bug" else 0)
+    await here.worker(fake, clock=lambda: now() + late, before=broken)
+    await here.request(wanted)
+    end = await here.end(wanted)
+    assert (end.outcome.status, end.outcome.error) == (JobStatus.SUCCEEDED, None)
+    assert end.outcome.images == (picture(wanted),)
+    assert bought(end.calls) == ["0.04"]
+    assert not fake.ledger
+
+
+async def test_whether_they_are_all_is_not_known_of_a_message_that_cannot_be_read(
+    here: Stage,
+) -> None:
+    wanted = await one_left(here)
+    await here.worker(FakeProvider())
+    ids = {"job_id": wanted.id, "owner": wanted.owner}
+    here.bus.inject(topology.INTERACTIVE, b'{"type": "job.requested.v9"}', ids)
+    end = await here.end(wanted)
+    assert end.outcome.status is JobStatus.PARTIALLY_SUCCEEDED
+    assert end.outcome.error
+    assert len(end.outcome.images) == 1
+
+
 async def open_call(here: Stage, wanted: AcceptedJob, **more: Any) -> Call:
     """A call that the vendor has under an id, of a job that nobody holds."""
     call = Call(
@@ -132,9 +182,6 @@ async def test_a_job_that_is_given_up_is_settled_and_keeps_its_pictures(here: St
     )
     await write(here, wanted, record.merged([asked]))
 
-    async def bug() -> None:
-        raise ValueError("nobody expected this")
-
     fake = FakeProvider()
     await here.worker(fake, book=ONE_BY_ONE, before=at("put", "/run", bug, times=3))
     end = await here.end(wanted)
@@ -150,10 +197,10 @@ async def test_who_lacks_the_key_tells_the_end_and_leaves_the_vendor_to_who_has_
     here: Stage,
 ) -> None:
     wanted = job()
-    call = await open_call(here, wanted, outcome=Outcome(status=JobStatus.CANCELED, at=now()))
+    asked = await open_call(here, wanted, outcome=Outcome(status=JobStatus.CANCELED, at=now()))
     lacks = await here.worker(FakeProvider(name="second"))
     await here.request(wanted)
-    assert (await here.end(wanted)).calls == (call,)
+    assert (await here.end(wanted)).calls == (asked,)
     await lacks.leave()
     fake = FakeProvider()
     await here.worker(fake)
@@ -181,10 +228,6 @@ async def forget(here: Stage, wanted: AcceptedJob, outcome: CallOutcome) -> None
         for call in record.calls
     )
     await write(here, wanted, record.model_copy(update={"calls": forgot}))
-
-
-def bought(calls: tuple[Call, ...]) -> list[str | None]:
-    return [call.cost.amount for call in calls if call.outcome is CallOutcome.SUCCEEDED]
 
 
 @pytest.mark.parametrize("outcome", [CallOutcome.OPEN, CallOutcome.LOST])

@@ -6,7 +6,7 @@ Of a free run without a record (ADR 9) the fold decides: the first end that was 
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,10 +48,15 @@ NOT_STARTED = JobError(
 
 
 async def end_run(
-    blobs: BlobStore, job_id: str, outcome: Outcome, *, unless_begun: bool = False
+    blobs: BlobStore,
+    job_id: str,
+    outcome: Outcome,
+    *,
+    n: int | None = None,
+    unless_begun: bool = False,
 ) -> RunRecord:
     """The record with the outcome that ended the job: `outcome`, unless it had one already, with
-    the pictures that were bought before.
+    the pictures that were bought before; success if these are the `n` it was asked for.
 
     `unless_begun`: a record with calls stays as it is, and may have no outcome.
 
@@ -71,7 +76,7 @@ async def end_run(
             etag, record = blob.info.etag, RunRecord.read(blob.data)
         if record.outcome is not None or (unless_begun and record.calls):
             return record
-        end, settled = await with_pictures(blobs, job_id, outcome, calls=record.calls)
+        end, settled = await with_pictures(blobs, job_id, outcome, calls=record.calls, n=n)
         record = record.merged(settled).model_copy(update={"outcome": end})
         try:
             await blobs.put(
@@ -137,7 +142,7 @@ class Ending:
         jobs = await self.jobs.find_many(open_ids, owners=(owner,))
         outcome = _canceled()
         ended = await self._end(jobs, outcome)
-        records = await _all_ended(self.blobs, unknown, outcome)
+        records = await _all_ended(self.blobs, dict.fromkeys(unknown), outcome)
         for job_id in unknown:  # whoever is about to draw one should look at its record first
             self.publisher.announce(JobCancel(owner=owner, job_id=job_id))
         canceled = (
@@ -170,11 +175,11 @@ class Ending:
     async def _end(
         self, jobs: Sequence[Job], outcome: Outcome, *, unless_begun: bool = False
     ) -> list[Job]:
-        """The jobs as they ended: by `outcome`, or as somebody else had ended them; without those
-        whose record cannot be read.
+        """The jobs as they ended: by `outcome`, as somebody else had ended them, or with all that
+        was asked for; without those whose record cannot be read.
         """
-        ids = (job.id for job in jobs)
-        records = await _all_ended(self.blobs, ids, outcome, unless_begun=unless_begun)
+        sizes = {job.id: job.request.n for job in jobs}
+        records = await _all_ended(self.blobs, sizes, outcome, unless_begun=unless_begun)
         await failpoint("gallery.after_cancel")
         decisions = {
             job.id: Decision[Job](job.owner, _Fold(records[job.id], outcome.at))
@@ -212,23 +217,29 @@ def _canceled() -> Outcome:
 
 
 async def _all_ended(
-    blobs: BlobStore, job_ids: Iterable[str], outcome: Outcome, *, unless_begun: bool = False
+    blobs: BlobStore,
+    sizes: Mapping[str, int | None],
+    outcome: Outcome,
+    *,
+    unless_begun: bool = False,
 ) -> dict[str, RunRecord]:
-    """The records that could be read, by job."""
+    """The records that could be read, by job; `sizes` says how many pictures each wants."""
     slots = asyncio.Semaphore(AT_ONCE)
     records: dict[str, RunRecord] = {}
 
-    async def one(job_id: str) -> None:
+    async def one(job_id: str, n: int | None) -> None:
         try:
             async with slots:
-                records[job_id] = await end_run(blobs, job_id, outcome, unless_begun=unless_begun)
+                records[job_id] = await end_run(
+                    blobs, job_id, outcome, n=n, unless_begun=unless_begun
+                )
         except ContractError as exc:
             log.error("not ended", extra={"job_id": job_id, "error": str(exc)})  # noqa: TRY400
 
     try:
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-            for job_id in job_ids:
-                group.create_task(one(job_id))
+            for job_id, n in sizes.items():
+                group.create_task(one(job_id, n))
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from failures
     except TimeoutError as exc:

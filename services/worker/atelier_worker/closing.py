@@ -16,7 +16,7 @@ from atelier_worker.decide import open_calls
 from atelier_worker.record import Held, ended, known
 
 ELSEWHERE: Final = timedelta(minutes=2)  # until another worker may have the vendor's key
-FORGOTTEN: Final = timedelta(hours=1)  # after the end: by then no worker has it
+FORGOTTEN: Final = timedelta(hours=1)  # after the end: not passed on any more, whoever has the key
 
 
 async def end_early(bench: Bench, job: AcceptedJob, held: Held | None, outcome: Outcome) -> Held:
@@ -33,8 +33,9 @@ async def end_early(bench: Bench, job: AcceptedJob, held: Held | None, outcome: 
     settled: tuple[Call, ...] = ()
     if held and held.record.outcome is None:
         calls = held.record.calls
+        n = job.request.n if job.request.prompt else None  # there is none of an unread message
         outcome, settled = await bench.trouble.persist(
-            lambda: bench.storing.with_pictures(job.id, outcome, calls=calls),
+            lambda: bench.storing.with_pictures(job.id, outcome, calls=calls, n=n),
             what="stored pictures",
         )
     held = await bench.change(job.id, ended(outcome, settled, holder=bench.me), over=held)

@@ -71,10 +71,10 @@ class Storing:
         return await find(self._blobs, job_id)
 
     async def with_pictures(
-        self, job_id: str, outcome: Outcome, *, calls: Sequence[Call]
+        self, job_id: str, outcome: Outcome, *, calls: Sequence[Call], n: int | None
     ) -> tuple[Outcome, tuple[Call, ...]]:
         """`stored.with_pictures` of this store."""
-        return await with_pictures(self._blobs, job_id, outcome, calls=calls)
+        return await with_pictures(self._blobs, job_id, outcome, calls=calls, n=n)
 
     async def discard(
         self, mine: tuple[ProducedImage, ...], named: tuple[ProducedImage, ...]

@@ -196,6 +196,20 @@ async def test_a_kept_picture_keeps_its_model_and_its_price(outcome: CallOutcome
     assert [c.outcome for c in known.calls] == ["succeeded", "succeeded"]
 
 
+async def test_a_job_whose_pictures_are_all_there_has_succeeded() -> None:
+    """Its worker died between the last picture and the outcome."""
+    ending, jobs, blobs, told = parts()
+    drawn = accepted(n=2, deadline=60)
+    await jobs.save_many([Change(accept(drawn), read=0)])
+    await store(blobs, drawn, 0, 1, by="a")
+    open_call = call("a", CallOutcome.OPEN, indexes=(0, 1))
+    await write(blobs, drawn.id, RunRecord(holder="w", calls=(open_call,)))
+    assert await ending.expire_overdue(drawn.created_at + timedelta(seconds=61)) == 1
+    (job,) = await jobs.find_many([drawn.id], owners=[OWNER])
+    assert (job.status, job.error, len(job.images), job.progress) == ("succeeded", None, 2, 1.0)
+    assert [type(event).__name__ for event in told.announced] == ["JobUpdated"]
+
+
 @pytest.mark.parametrize("n", [1, 2])
 async def test_a_canceled_job_keeps_no_pictures(n: int) -> None:
     ending, jobs, blobs, _ = parts()
