@@ -67,6 +67,7 @@ class Mortal:
     async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
         if self.dead:
             raise PermanentError("this worker was killed")
+        await self.before("list", prefix)
         async for info in self.blobs.list(prefix):
             yield self._aged(info)
 
@@ -242,6 +243,17 @@ def job(
         created_at=options.pop("created_at", now()),
         **options,
     )
+
+
+class Death:
+    """Where a worker is when it is killed: it stops there, and `came` is set."""
+
+    def __init__(self) -> None:
+        self.came = asyncio.Event()
+
+    async def __call__(self) -> None:
+        self.came.set()
+        await asyncio.Event().wait()
 
 
 def at(op: str, part: str, act: Callable[[], Awaitable[None]], *, times: int = 1) -> Hook:

@@ -21,7 +21,7 @@ from atelier_core.ports import Subscription
 from atelier_worker.circuit import Breaker
 from atelier_worker.ports import Answer, Caller, Fault, Order, ProviderError
 from atelier_worker.providers.fake import FakeProvider, Step
-from worker_harness import Stage, at, job, stage
+from worker_harness import Death, Stage, at, job, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -257,21 +257,45 @@ async def test_after_a_free_one_nobody_is_paid_without_a_record(here: Stage) -> 
 
 
 async def test_nobody_is_paid_for_a_free_picture_whose_end_was_told(here: Stage) -> None:
-    fox, death = wanted(model="free-fox"), asyncio.Event()
-
-    async def die() -> None:
-        death.set()
-        await asyncio.Event().wait()
-
-    hand = await here.worker(first(), second(), book=BOOK, after=at("publish", "job.ended", die))
+    fox, death = wanted(model="free-fox"), Death()
+    hand = await here.worker(first(), second(), book=BOOK, after=at("publish", "job.ended", death))
     await here.request(fox)
-    await death.wait()
+    await death.came.wait()
     await hand.kill()
     other = second()
     await here.worker(first(fails(Fault.OVERLOADED)), other, book=BOOK)
     again = await here.end(fox, times=2)
     assert again.outcome == (await here.end(fox)).outcome
     assert not other.ledger
+
+
+async def test_a_picture_drawn_for_nothing_is_not_paid_for_by_a_worker_with_keys(
+    here: Stage,
+) -> None:
+    """The first has no paid model, so it wrote no record; its message comes again elsewhere."""
+    fox, other, death = wanted(model="free-fox"), second(), Death()
+    hand = await here.worker(first(), book=BOOK, after=at("publish", "job.ended", death))
+    await here.request(fox)
+    await death.came.wait()
+    assert await here.record(fox) is None
+    await hand.kill()
+    await here.worker(other, book=BOOK)
+    again = await here.end(fox, times=2)
+    assert again.outcome.images == (await here.end(fox)).outcome.images
+    assert again.outcome.status is JobStatus.SUCCEEDED
+    assert not other.ledger
+
+
+async def test_of_a_job_drawn_for_nothing_in_part_only_the_rest_is_paid_for(here: Stage) -> None:
+    fox, other, death = wanted(2, model="free-fox"), second(), Death()
+    hand = await here.worker(first(), book=BOOK, after=at("put", "/images/0-", death))
+    await here.request(fox)
+    await death.came.wait()
+    await hand.kill()
+    await here.worker(other, book=BOOK)
+    end = await here.end(fox)
+    assert end.outcome.status is JobStatus.SUCCEEDED
+    assert [order.indexes for order in other.ledger] == [(1,)]
 
 
 async def test_a_second_copy_of_a_request_is_not_drawn_beside_a_paid_call(here: Stage) -> None:
@@ -494,16 +518,10 @@ async def test_what_was_begun_in_time_may_take_longer(here: Stage) -> None:
 
 async def test_a_death_before_the_first_call_leaves_it_to_the_successor(here: Stage) -> None:
     """The record stands, with a call in it: it counts as begun, for it may be paid."""
-    died = asyncio.Event()
-
-    async def stop() -> None:
-        died.set()
-        await asyncio.Event().wait()
-
-    fox = wanted(start_deadline=1)
-    hand = await here.worker(first(), book=BOOK, after=at("put", "/run", stop))
+    fox, death = wanted(start_deadline=1), Death()
+    hand = await here.worker(first(), book=BOOK, after=at("put", "/run", death))
     await here.request(fox)
-    await died.wait()
+    await death.came.wait()
     await hand.kill()
     await here.worker(first(), book=BOOK)
     assert (await here.end(fox)).outcome.status is JobStatus.SUCCEEDED

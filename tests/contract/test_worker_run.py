@@ -31,7 +31,7 @@ from atelier_worker.ports import Fault, ProviderError
 from atelier_worker.provenance import read
 from atelier_worker.providers.fake import FakeProvider, Step
 from fakes.newer_release import with_news
-from worker_harness import Hand, Stage, at, job, stage
+from worker_harness import Death, Hand, Stage, at, job, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -83,17 +83,6 @@ async def write(here: Stage, wanted: AcceptedJob, record: RunRecord) -> None:
     )
 
 
-class Death:
-    """Where a worker is when it is killed: it stops there, and `came` is set."""
-
-    def __init__(self) -> None:
-        self.came = asyncio.Event()
-
-    async def __call__(self) -> None:
-        self.came.set()
-        await asyncio.Event().wait()
-
-
 async def killed_at(here: Stage, fake: FakeProvider, wanted: AcceptedJob, **where: Any) -> Hand:
     """A worker that was killed exactly there while it ran `wanted`."""
     death = Death()
@@ -139,17 +128,18 @@ async def test_a_job_ends_with_its_pictures(here: Stage, model: str) -> None:
 
 @pytest.mark.parametrize(("model", "writes"), [("fake/paid", 3), ("fake/free", 1)])
 async def test_what_a_job_of_one_picture_writes(here: Stage, model: str, writes: int) -> None:
-    puts: list[str] = []
+    done: list[str] = []
 
     async def note(op: str, key: str) -> None:
-        if op == "put" and key.startswith("jobs/") and "/thumbs/" not in key:
-            puts.append(key)
+        if key.startswith("jobs/") and "/thumbs/" not in key:
+            done.append(op)
 
     await here.worker(FakeProvider(), before=note)
     wanted = job(model=model)
     await here.request(wanted)
     await here.end(wanted)
-    assert len(puts) == writes
+    assert done.count("put") == writes
+    assert "list" not in done, "what is handed out for the first time has no pictures"
 
 
 async def test_a_slow_call_is_told_of_and_recorded(here: Stage) -> None:

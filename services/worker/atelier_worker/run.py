@@ -39,7 +39,7 @@ SLOW: Final = 30.0  # seconds until the next look at a call that the vendor stil
 
 
 class Run:
-    """Draws what is missing of a job. `held` and `unrecorded` as for `Grip`."""
+    """Draws what is missing of a job; `again`: its message came before. The rest as for `Grip`."""
 
     def __init__(
         self,
@@ -49,11 +49,14 @@ class Run:
         *,
         lane: Lane,
         held: Held | None,
+        again: bool = False,
         unrecorded: bool = False,
     ) -> None:
         self._bench, self._job, self._chain, self._lane = bench, job, models, lane
         self._grip = Grip(bench, job, held, unrecorded=unrecorded)
         free = all(model.free for model in models)
+        # A worker that has only free models may have drawn it without a record.
+        self._looks = bool(self._grip.calls) or (not free and (again or held is not None))
         self._letting_go = LettingGo(bench, job, self._grip, free=free)
         self._progress = Progress(bench.publisher, job, started=self._grip.started)
         self._images: dict[int, ProducedImage] = {}
@@ -76,7 +79,7 @@ class Run:
             OvertakenError: it is not this run's any more.
         """
         try:
-            if self._grip.calls:
+            if self._looks:
                 await self._look()
             todo = self._plan(range(self._job.request.n))
             async with asyncio.TaskGroup() as group:

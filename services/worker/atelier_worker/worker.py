@@ -182,7 +182,7 @@ class Worker:
             case Draw():
                 await self._run(job, models, lane, None, running, unrecorded=True)
             case Create():
-                await self._run(job, models, lane, None, running)
+                await self._run(job, models, lane, None, running, again=event.redelivered)
             case Take(lost=lost) | TakeOver(lost=lost) if held:
                 takeovers = int(isinstance(decision, TakeOver))
                 held = await self._claim(job, held, lost, takeovers=takeovers)
@@ -196,9 +196,12 @@ class Worker:
         held: Held | None,
         running: _Running,
         *,
+        again: bool = False,
         unrecorded: bool = False,
     ) -> None:
-        running.run = Run(self._bench, job, models, lane=lane, held=held, unrecorded=unrecorded)
+        running.run = Run(
+            self._bench, job, models, lane=lane, held=held, again=again, unrecorded=unrecorded
+        )
         if running.stopped:
             running.run.stop()
         await running.run()

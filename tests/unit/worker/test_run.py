@@ -8,8 +8,9 @@ import pytest
 
 from atelier_core.adapters.memory_blobs import MemoryBlobStore
 from atelier_core.contracts.catalogue import catalogue
+from atelier_core.domain.outcome import JobStatus
 from atelier_core.domain.request import Lane
-from atelier_core.domain.run import CallOutcome
+from atelier_core.domain.run import CallOutcome, RunRecord
 from atelier_core.domain.values import Money, now
 from atelier_core.errors import Defer
 from atelier_core.ports import BlobStore
@@ -71,6 +72,21 @@ def bench(blobs: BlobStore, liveness: Liveness, fake: FakeProvider) -> Bench:
         book=catalogue(),
         clock=now,
     )
+
+
+async def test_who_may_pay_looks_for_what_was_drawn_without_a_record() -> None:
+    """The record there is tells of no call: who wrote it found no place for one."""
+    blobs, fake, fox = MemoryBlobStore(), FakeProvider(), job()
+    here = bench(blobs, Liveness(blobs, "me", alone=True), fake)
+    free, paid = (catalogue().find(name) for name in ("fake/free", "fake/paid"))
+    await Run(here, fox, free, lane=Lane.INTERACTIVE, held=None, unrecorded=True)()
+    held = await here.records.write(fox.id, RunRecord(holder="me", step=1), over=None)
+    await Run(here, fox, paid, lane=Lane.INTERACTIVE, held=held)()
+    assert len(fake.ledger) == 1
+    held = await here.records.read(fox.id)
+    assert held
+    assert held.record.outcome
+    assert held.record.outcome.status is JobStatus.SUCCEEDED
 
 
 async def test_no_call_follows_a_record_that_took_too_long_to_write() -> None:
