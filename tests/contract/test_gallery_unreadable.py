@@ -20,13 +20,14 @@ from atelier_core.domain.run import run_key
 from atelier_core.domain.values import new_id, now
 from atelier_core.errors import ContractError, NotFoundError
 from atelier_gallery.background import meanwhile
-from atelier_gallery.ending import Ending
+from atelier_gallery.ending import OVERDUE_AT_ONCE, Ending
 from atelier_gallery.live import Live
 from atelier_gallery.ports import Change, JobFilter, Page
 from atelier_gallery.project import Project
 from atelier_gallery.saving import change
-from atelier_gallery.sweeper import Sweeper
+from atelier_gallery.sweeper import AT_ONCE, Sweeper
 from atelier_gallery.topics import Topic
+from gallery_stores import overdue, silent
 from gallery_stories import OWNER, accepted, at, deferred, ended, picture, requested
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
@@ -82,8 +83,9 @@ async def test_who_asks_for_several_finds_the_others(
     await save(stores, newer(bad), good)
     assert await jobs.find_many([bad.id, good.id], owners=[OWNER]) == [good]
     assert await jobs.recent(owner=OWNER, limit=9, finished_after=at(0)) == [good]
-    assert await jobs.overdue(now(), limit=9) == [good]
-    assert [one.job for one in await jobs.silent(now=now(), limit=9)] == [good]
+    for at_once in (1, 9):
+        assert await overdue(jobs, now(), at_once=at_once) == [good]
+        assert [one.job for one in await silent(jobs, now(), at_once=at_once)] == [good]
     assert {record.__dict__["id"] for record in caplog.records} == {bad.id}
     for asked in (
         jobs.get(bad.id, owner=OWNER),
@@ -135,26 +137,29 @@ async def test_what_people_do_to_it_is_refused(stores: gallery_stores.Stores) ->
 
 async def test_deadlines_of_others_are_met(stores: gallery_stores.Stores) -> None:
     jobs, blobs = stores[0], MemoryBlobStore()
-    bad, unread, good = (accept(accepted(deadline=60, created_at=at(i))) for i in range(3))
-    await save(stores, newer(bad), unread, good)
-    await blobs.put(run_key(unread.id), RECORD, content_type="application/json")
+    n = OVERDUE_AT_ONCE
+    made = [accept(accepted(deadline=60, created_at=at(i / 10))) for i in range(2 * n + 1)]
+    bad, unread, good = made[:n], made[n:-1], made[-1]
+    await save(stores, *map(newer, bad), *unread, good)
+    for job in unread:
+        await blobs.put(run_key(job.id), RECORD, content_type="application/json")
     async with MemoryBus.open() as bus:
         ending = Ending(jobs=jobs, images=stores[1], blobs=blobs, publisher=bus)
         await ending.expire_overdue(now())
         with pytest.raises(ContractError):
-            await ending.cancel_job(unread)
-    known = await jobs.find_many([bad.id, unread.id, good.id], owners=[OWNER])
+            await ending.cancel_job(unread[0])
+    known = await jobs.find_many([job.id for job in made], owners=[OWNER])
     assert {job.id: job.status for job in known} == {
-        unread.id: JobStatus.QUEUED,
+        **{job.id: JobStatus.QUEUED for job in unread},
         good.id: JobStatus.EXPIRED,
     }
-    assert (await blobs.get(run_key(unread.id))).data == RECORD
+    assert (await blobs.get(run_key(unread[0].id))).data == RECORD
 
 
 async def test_others_that_were_forgotten_are_asked_for(stores: gallery_stores.Stores) -> None:
     jobs, blobs = stores[0], MemoryBlobStore()
-    bad, unread, good = (accept(accepted(created_at=at(i))) for i in range(3))
-    await save(stores, newer(bad), unread, good)
+    *bad, unread, good = (accept(accepted(created_at=at(i / 10))) for i in range(AT_ONCE + 2))
+    await save(stores, *map(newer, bad), unread, good)
     await blobs.put(run_key(unread.id), RECORD, content_type="application/json")
     async with MemoryBus.open() as bus:
         sweeper = Sweeper(

@@ -14,6 +14,7 @@ from atelier_core.domain.outcome import JobStatus, Outcome
 from atelier_core.domain.request import Priority
 from atelier_core.domain.values import new_id, now
 from atelier_gallery.ports import Change, JobFilter, JobStore, Page, Place
+from gallery_stores import overdue, silent
 from gallery_stories import accepted, at, batch_requested, call, picture
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
@@ -229,39 +230,39 @@ async def test_overdue(jobs: JobStore) -> None:
     long = new("long", created_at=at(0))
     done = finished(new("done", deadline=1, created_at=at(0)))
     await save(jobs, short, long, done)
-    assert await jobs.overdue(at(59), limit=9) == []
-    assert await jobs.overdue(at(60), limit=9) == [short]
-    assert await jobs.overdue(at(86400), limit=9) == [short, long]
-    assert await jobs.overdue(at(86400), limit=1) == [short]
+    assert await overdue(jobs, at(59)) == []
+    assert await overdue(jobs, at(60)) == [short]
+    assert await overdue(jobs, at(86400)) == [short, long]
+    assert [page async for page in jobs.overdue(at(86400), at_once=1)] == [[short], [long]]
 
 
 async def test_overdue_to_start_until_an_attempt_is_known(jobs: JobStore) -> None:
     waiting = new("waiting", start_deadline=10, deadline=60, created_at=at(0))
     await save(jobs, waiting)
-    assert await jobs.overdue(at(11), limit=9) == [], "it may have begun a moment ago"
-    assert await jobs.overdue(at(12), limit=9) == [waiting]
+    assert await overdue(jobs, at(11)) == [], "it may have begun a moment ago"
+    assert await overdue(jobs, at(12)) == [waiting]
     begun = start(waiting, step=1, calls=(call("a"),), at=at(11))
     assert begun is not None
     assert not await jobs.save_many([Change(begun, read=waiting.version)])
-    assert await jobs.overdue(at(59), limit=9) == []
-    assert await jobs.overdue(at(60), limit=9) == [begun]
+    assert await overdue(jobs, at(59)) == []
+    assert await overdue(jobs, at(60)) == [begun]
 
 
 async def test_sweeps_are_claimed_once(jobs: JobStore) -> None:
     job, other = new(created_at=at(1)), new(created_at=at(2))
     await save(jobs, other, job, finished(new()))
-    assert [s.job for s in await jobs.silent(now=at(9), limit=9)] == [job, other]
-    behind = await jobs.silent(now=at(9), limit=9, after=Place(job.created_at, job.id))
-    assert [s.job for s in behind] == [other]
-    [silent] = await jobs.silent(now=at(9), limit=1)
-    assert (silent.job, silent.swept_at, silent.sweeps) == (job, None, 0)
-    assert silent.saved_at > 0
+    assert [s.job for s in await silent(jobs, at(9))] == [job, other]
+    pages = [page async for page in jobs.silent(at(9), at_once=1)]
+    assert [[s.job for s in page] for page in pages] == [[job], [other]]
+    [[first], _] = pages
+    assert (first.job, first.swept_at, first.sweeps) == (job, None, 0)
+    assert first.saved_at > 0
     claim = {"owner": "local", "swept_at": None, "now": at(10), "due": at(20)}
     won = await asyncio.gather(*(jobs.claim_sweep(job.id, **claim) for _ in range(5)))
     assert sorted(won) == [False, False, False, False, True]
-    assert [s.job for s in await jobs.silent(now=at(19), limit=9)] == [other]
+    assert [s.job for s in await silent(jobs, at(19))] == [other]
     await jobs.save_many([Change(running(job), read=1)])
-    again = (await jobs.silent(now=at(20), limit=9))[0]
+    again = (await silent(jobs, at(20)))[0]
     assert (again.job, again.swept_at, again.sweeps) == (running(job), at(10), 1)
     claim |= {"swept_at": at(10), "now": at(20), "due": at(40)}
     assert await jobs.claim_sweep(job.id, **claim)

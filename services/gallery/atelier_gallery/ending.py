@@ -162,15 +162,17 @@ class Ending:
 
         One that is only late to start, but has started, lives on and shows its calls.
         """
-        overdue = await self.jobs.overdue(at, limit=OVERDUE_AT_ONCE)
-        late = [job for job in overdue if last_moment(job) <= at]
-        unheard = [job for job in overdue if last_moment(job) > at]
-        if late:
-            await self._end(late, Outcome(status=JobStatus.EXPIRED, error=NOT_DONE, at=at))
-        if unheard:
-            outcome = Outcome(status=JobStatus.EXPIRED, error=NOT_STARTED, at=at)
-            await self._end(unheard, outcome, unless_begun=True)
-        return len(overdue)
+        looked_at = 0
+        async for overdue in self.jobs.overdue(at, at_once=OVERDUE_AT_ONCE):
+            late = [job for job in overdue if last_moment(job) <= at]
+            unheard = [job for job in overdue if last_moment(job) > at]
+            if late:
+                await self._end(late, Outcome(status=JobStatus.EXPIRED, error=NOT_DONE, at=at))
+            if unheard:
+                outcome = Outcome(status=JobStatus.EXPIRED, error=NOT_STARTED, at=at)
+                await self._end(unheard, outcome, unless_begun=True)
+            looked_at += len(overdue)
+        return looked_at
 
     async def _end(
         self, jobs: Sequence[Job], outcome: Outcome, *, unless_begun: bool = False

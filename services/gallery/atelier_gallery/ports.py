@@ -4,7 +4,7 @@ Every query takes the owner. Documents change only by compare-and-set with the v
 read. `saved_at` is when a document was last saved, in milliseconds by the database's own clock.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -147,13 +147,16 @@ class JobStore(Documents[Job], Protocol):
     async def batch(self, batch_id: str, *, owner: str) -> BatchJobs | None:
         """What is known of the batch, or None if `owner` has no such batch."""
 
-    async def overdue(self, now: datetime, *, limit: int) -> list[Job]:
-        """Unfinished jobs of anybody whose `schedule.deadline` has passed, the longest first."""
+    def overdue(self, now: datetime, *, at_once: int) -> AsyncIterator[list[Job]]:
+        """Unfinished jobs of anybody whose `schedule.deadline` has passed, the longest first.
 
-    async def silent(
-        self, *, now: datetime, limit: int, after: Place | None = None
-    ) -> list[Silent]:
-        """Jobs of anybody, not done and due for the sweeper at `now`, oldest first.
+        In pages read one after the other, of `at_once` at most; those that cannot be read are
+        left out.
+        """
+
+    def silent(self, now: datetime, *, at_once: int) -> AsyncIterator[list[Silent]]:
+        """Jobs of anybody, not done and due for the sweeper at `now`, oldest first, in pages as of
+        `overdue`.
 
         A job that was never swept is due.
         """

@@ -14,7 +14,7 @@ from atelier_core.domain.values import now as machine_now
 from atelier_core.errors import ContractError, NotFoundError
 from atelier_core.failpoints import failpoint
 from atelier_core.ports import BlobStore, Clock, EventPublisher, EventSource
-from atelier_gallery.ports import JobStore, Place, Silent
+from atelier_gallery.ports import JobStore, Silent
 from atelier_gallery.schedule import Lanes, forgotten, is_bulk, next_sweep, suspicious
 
 EVERY = 60.0  # seconds between two readings
@@ -65,12 +65,10 @@ class Sweeper:
         the one that is forgotten be behind them.
         """
         quiet_since = now.timestamp() * 1000 - QUIET
-        after = None
-        while page := await self.jobs.silent(now=now, limit=AT_ONCE, after=after):
+        async for page in self.jobs.silent(now, at_once=AT_ONCE):
             for one in page:
                 if one.saved_at <= quiet_since:
                     yield one
-            after = Place(page[-1].job.created_at, page[-1].job.id)
 
     async def _look_at(self, one: Silent, lanes: Lanes, now: datetime) -> bool:
         if not suspicious(one.job, lanes=lanes, now=now):

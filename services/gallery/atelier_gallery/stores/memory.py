@@ -1,6 +1,6 @@
 """Jobs and images in dictionaries, with every promise of the real stores but the disk."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic
@@ -18,7 +18,6 @@ from atelier_gallery.ports import (
     ImageFilter,
     JobFilter,
     Page,
-    Place,
     Silent,
     Stamp,
 )
@@ -140,21 +139,21 @@ class MemoryJobStore(_Memory[Job]):
         )
         return BatchJobs(size=jobs[0][0].size, created_at=jobs[0][1].created_at, parts=parts)
 
-    async def overdue(self, now: datetime, *, limit: int) -> list[Job]:
+    async def overdue(self, now: datetime, *, at_once: int) -> AsyncIterator[list[Job]]:
         jobs = [k.document for k in self._kept.values() if not k.document.done]
-        return sorted((j for j in jobs if deadline(j) <= now), key=deadline)[:limit]
+        late = sorted((j for j in jobs if deadline(j) <= now), key=deadline)
+        for start in range(0, len(late), at_once):
+            yield late[start : start + at_once]
 
-    async def silent(
-        self, *, now: datetime, limit: int, after: Place | None = None
-    ) -> list[Silent]:
+    async def silent(self, now: datetime, *, at_once: int) -> AsyncIterator[list[Silent]]:
         found = [
             Silent(job=k.document, saved_at=k.saved_at, swept_at=k.swept_at, sweeps=k.sweeps)
             for k in self._kept.values()
-            if not k.document.done
-            and (k.due is None or k.due <= now)
-            and (after is None or _place(k.document) > (after.created_at, after.id))
+            if not k.document.done and (k.due is None or k.due <= now)
         ]
-        return sorted(found, key=lambda silent: _place(silent.job))[:limit]
+        found.sort(key=lambda silent: _place(silent.job))
+        for start in range(0, len(found), at_once):
+            yield found[start : start + at_once]
 
     async def claim_sweep(
         self, job_id: str, *, owner: str, swept_at: datetime | None, now: datetime, due: datetime

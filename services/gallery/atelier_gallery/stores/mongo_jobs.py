@@ -1,5 +1,6 @@
 """Jobs in MongoDB."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ from pymongo import IndexModel
 
 from atelier_core.adapters.mongo import Document, translated
 from atelier_core.domain.job import Job
-from atelier_gallery.ports import BatchJobs, JobFilter, Page, Place, Silent, Stamp
+from atelier_gallery.ports import BatchJobs, JobFilter, Page, Silent, Stamp
 from atelier_gallery.schedule import STARTED
 from atelier_gallery.stores.mongo import MongoDocuments, conditions, some, stamp_of
 from atelier_gallery.stores.rows import BATCH_FIELDS, batch_of, job_row, ms, readable, time_of
@@ -27,7 +28,7 @@ class MongoJobStore(MongoDocuments[Job]):
         some([("batch_id", 1), ("batch_index", 1)], having="batch_id"),
         IndexModel([("saved_at", 1)]),
         IndexModel([("bulk", 1), ("created_at", -1)]),
-        _unfinished(("deadline_at", 1)),
+        _unfinished(("deadline_at", 1), ("_id", 1)),
         _unfinished(("created_at", 1), ("_id", 1)),
     )
 
@@ -65,28 +66,26 @@ class MongoJobStore(MongoDocuments[Job]):
             return None
         return batch_of(rows, size=rows[0]["batch_size"], created_at=rows[0]["created_at"])
 
-    async def overdue(self, now: datetime, *, limit: int) -> list[Job]:
-        overdue = {"done": False, "deadline_at": {"$lte": ms(now)}}
-        return await self.documents(overdue, sort=[("deadline_at", 1)], limit=limit)
+    async def overdue(self, now: datetime, *, at_once: int) -> AsyncIterator[list[Job]]:
+        async for rows in self._open("deadline_at", now, by="deadline_at", at_once=at_once):
+            yield readable(((row["_id"], row["doc"]) for row in rows), self.read)
 
-    async def silent(
-        self, *, now: datetime, limit: int, after: Place | None = None
-    ) -> list[Silent]:
-        due: dict[str, Any] = {"done": False, "sweep_due": {"$lte": ms(now)}}
-        if after:
-            created_at = ms(after.created_at)
-            due["created_at"] = {"$gte": created_at}
-            due["$or"] = [
-                {"created_at": {"$gt": created_at}},
-                {"created_at": created_at, "_id": {"$gt": after.id}},
-            ]
-        rows = await self.rows(
-            due,
-            ("doc", "saved_at", "swept_at", "sweeps"),
-            sort=[("created_at", 1), ("_id", 1)],
-            limit=limit,
-        )
-        return readable(((row["_id"], row) for row in rows), self._silent)
+    async def silent(self, now: datetime, *, at_once: int) -> AsyncIterator[list[Silent]]:
+        async for rows in self._open("sweep_due", now, by="created_at", at_once=at_once):
+            yield readable(((row["_id"], row) for row in rows), self._silent)
+
+    async def _open(
+        self, due: str, now: datetime, *, by: str, at_once: int
+    ) -> AsyncIterator[list[Document]]:
+        """Pages of the jobs not done for which the time `due` has come, sorted by `by`."""
+        fields, sort = ("doc", "saved_at", "swept_at", "sweeps", by), [(by, 1), ("_id", 1)]
+        found: Document = {"done": False, due: {"$lte": ms(now)}}
+        where = found
+        while rows := await self.rows(where, fields, sort=sort, limit=at_once):
+            yield rows
+            place, last = rows[-1][by], rows[-1]["_id"]
+            behind = {"$or": [{by: {"$gt": place}}, {by: place, "_id": {"$gt": last}}]}
+            where = {**found, "$and": [{by: {"$gte": place}}, behind]}
 
     def _silent(self, row: Document) -> Silent:
         return Silent(

@@ -2,11 +2,12 @@
 
 import json
 import sqlite3
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
 from atelier_core.domain.job import Job
-from atelier_gallery.ports import BatchJobs, JobFilter, Page, Place, Silent
+from atelier_gallery.ports import BatchJobs, JobFilter, Page, Silent
 from atelier_gallery.schedule import STARTED
 from atelier_gallery.stores.rows import BATCH_FIELDS, batch_of, job_row, ms, readable, time_of
 from atelier_gallery.stores.sqlite import SqliteDocuments, Where
@@ -89,26 +90,29 @@ class SqliteJobStore(SqliteDocuments[Job]):
             map(dict, rows), size=rows[0]["batch_size"], created_at=rows[0]["created_at"]
         )
 
-    async def overdue(self, now: datetime, *, limit: int) -> list[Job]:
-        return await self.documents(
-            "WHERE NOT done AND deadline_at <= :now ORDER BY deadline_at LIMIT :limit",
-            now=ms(now),
-            limit=limit,
-        )
+    async def overdue(self, now: datetime, *, at_once: int) -> AsyncIterator[list[Job]]:
+        async for rows in self._open("deadline_at", now, by="deadline_at", at_once=at_once):
+            yield readable(((row["id"], row["doc"]) for row in rows), self.read)
 
-    async def silent(
-        self, *, now: datetime, limit: int, after: Place | None = None
-    ) -> list[Silent]:
-        rows = await self.rows(
-            "SELECT id, doc, saved_at, swept_at, sweeps FROM jobs WHERE NOT done"
-            " AND sweep_due <= :now AND (created_at, id) > (:after, :after_id)"
-            " ORDER BY created_at, id LIMIT :limit",
+    async def silent(self, now: datetime, *, at_once: int) -> AsyncIterator[list[Silent]]:
+        async for rows in self._open("sweep_due", now, by="created_at", at_once=at_once):
+            yield readable(((row["id"], row) for row in rows), self._silent)
+
+    async def _open(
+        self, due: str, now: datetime, *, by: str, at_once: int
+    ) -> AsyncIterator[list[sqlite3.Row]]:
+        """Pages of the jobs not done for which the time `due` has come, sorted by `by`."""
+        place, place_id = 0, ""
+        while rows := await self.rows(
+            f"SELECT id, doc, saved_at, swept_at, sweeps, {by} FROM jobs WHERE NOT done"  # noqa: S608 - of constants
+            f" AND {due} <= :now AND ({by}, id) > (:place, :id) ORDER BY {by}, id LIMIT :limit",
             now=ms(now),
-            after=ms(after.created_at) if after else 0,
-            after_id=after.id if after else "",
-            limit=limit,
-        )
-        return readable(((row["id"], row) for row in rows), self._silent)
+            place=place,
+            id=place_id,
+            limit=at_once,
+        ):
+            yield rows
+            place, place_id = rows[-1][by], rows[-1]["id"]
 
     def _silent(self, row: sqlite3.Row) -> Silent:
         return Silent(
