@@ -24,9 +24,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from atelier_core.contracts.catalogue import Model
+from atelier_core.contracts.catalogue import Catalogue, Model
+from atelier_core.contracts.chain import chain as chain_of
 from atelier_core.domain.outcome import JobError, JobStatus, Outcome, ProducedImage
-from atelier_core.domain.request import OnBlocked
+from atelier_core.domain.request import ImageRequest, OnBlocked
 from atelier_core.domain.run import Call, CallOutcome
 from atelier_worker.ports import UNANSWERED, WAITING, Fault
 
@@ -100,6 +101,12 @@ def confined_to(calls: Iterable[Call], on_blocked: OnBlocked) -> frozenset[str] 
     if on_blocked is OnBlocked.TRY_NEXT or not any(_refused(call) for call in calls):
         return None
     return frozenset(call.provider for call in calls)
+
+
+def free_somewhere(request: ImageRequest, book: Catalogue) -> bool:
+    """Whether a worker, with whatever providers, may draw `request` for nothing."""
+    providers = {model.provider for model in book.models if model.free}
+    return any(model.free for model in chain_of(request, book, providers))
 
 
 def _open_to(

@@ -27,7 +27,7 @@ from atelier_worker.lanes import NoPlaceError
 from atelier_worker.letting_go import LettingGo
 from atelier_worker.orders import order
 from atelier_worker.pauses import Pauses
-from atelier_worker.plan import Plan, confined_to, outcome_of, pause, plan
+from atelier_worker.plan import Plan, confined_to, free_somewhere, outcome_of, pause, plan
 from atelier_worker.ports import AGAIN, Answer, Fault, ImageProvider, ProviderError
 from atelier_worker.progress import Progress
 from atelier_worker.record import Held
@@ -56,7 +56,8 @@ class Run:
         self._grip = Grip(bench, job, held, unrecorded=unrecorded)
         free = all(model.free for model in models)
         # A worker that has only free models may have drawn it without a record.
-        self._looks = bool(self._grip.calls) or (not free and (again or held is not None))
+        came = bool(again or held)
+        self._unsure = came and not free and free_somewhere(job.request, bench.book)
         self._letting_go = LettingGo(bench, job, self._grip, free=free)
         self._progress = Progress(bench.publisher, job, started=self._grip.started)
         self._images: dict[int, ProducedImage] = {}
@@ -79,7 +80,7 @@ class Run:
             OvertakenError: it is not this run's any more.
         """
         try:
-            if self._looks:
+            if self._grip.calls or (self._unsure and self._pauses.askable(self._chain)):
                 await self._look()
             todo = self._plan(range(self._job.request.n))
             async with asyncio.TaskGroup() as group:

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from atelier_core.contracts.catalogue import Model, catalogue
 from atelier_core.domain.outcome import JobError, JobStatus, ProducedImage
-from atelier_core.domain.request import OnBlocked
+from atelier_core.domain.request import ImageRequest, OnBlocked
 from atelier_core.domain.run import Call, CallOutcome, Gap
 from atelier_core.domain.values import Money, now
-from atelier_worker.plan import Share, confined_to, outcome_of, pause, plan
+from atelier_worker.plan import Share, confined_to, free_somewhere, outcome_of, pause, plan
 from atelier_worker.ports import WAITING, Fault
 
 AT = now()
@@ -168,6 +168,23 @@ def test_what_was_moderated_is_shown_to_no_provider_that_has_not_seen_it() -> No
     assert confined_to([blocked, failed], OnBlocked.TRY_NEXT) is None
     on = plan(range(3), [blocked, failed], (), chain=chain, on_blocked=OnBlocked.TRY_NEXT)
     assert on.draw == (Share((0, 1), (elsewhere,)), Share((2,), chain))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "free"),
+    [
+        ({"model": "auto"}, True),
+        ({"model": "fake/free"}, True),
+        ({"model": "fake/paid"}, False),
+        ({"model": "fake/paid", "providers": {"fallback": "any"}}, True),
+        ({"model": "auto", "providers": {"allow": ["openai"]}}, False),
+    ],
+)
+def test_what_no_worker_draws_for_nothing_was_not_drawn_without_a_record(
+    wanted: dict[str, Any], free: bool
+) -> None:
+    request = ImageRequest.model_validate({"prompt": "a fox", "size": "512x512"} | wanted)
+    assert free_somewhere(request, catalogue()) == free
 
 
 def test_pictures_that_went_different_ways_are_asked_for_apart() -> None:

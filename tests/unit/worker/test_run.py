@@ -76,7 +76,7 @@ def bench(blobs: BlobStore, liveness: Liveness, fake: FakeProvider) -> Bench:
 
 async def test_who_may_pay_looks_for_what_was_drawn_without_a_record() -> None:
     """The record there is tells of no call: who wrote it found no place for one."""
-    blobs, fake, fox = MemoryBlobStore(), FakeProvider(), job()
+    blobs, fake, fox = MemoryBlobStore(), FakeProvider(), job(model="auto")
     here = bench(blobs, Liveness(blobs, "me", alone=True), fake)
     free, paid = (catalogue().find(name) for name in ("fake/free", "fake/paid"))
     await Run(here, fox, free, lane=Lane.INTERACTIVE, held=None, unrecorded=True)()
