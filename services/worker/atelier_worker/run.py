@@ -15,9 +15,10 @@ from atelier_core.contracts.chain import Chain, chain
 from atelier_core.delivery import fitting
 from atelier_core.domain.outcome import ProducedImage
 from atelier_core.domain.request import AcceptedJob, Lane, ProviderChoice
-from atelier_core.domain.run import Call, CallOutcome
+from atelier_core.domain.run import Call
 from atelier_core.domain.values import Money, seed_of
 from atelier_core.failpoints import failpoint
+from atelier_core.stored import told_by
 from atelier_worker import calling
 from atelier_worker.bench import Bench
 from atelier_worker.calling import OpenCall, Reply, StillRunning, Stopped
@@ -99,10 +100,7 @@ class Run:
         )
         self._images = {piece.image.index: piece.image for piece in found}
         self._progress.finished(self._images)
-        bills = {piece.bill.call_id: piece.bill for piece in found}
-        for call in self._grip.calls:
-            if call.id in bills and call.outcome in (CallOutcome.OPEN, CallOutcome.LOST):
-                self._grip.learn(calling.billed(call, bills[call.id], at=self._bench.clock()))
+        self._grip.learn(*told_by(found, self._grip.calls, at=self._bench.clock()))
 
     def _plan(self, wanted: Iterable[int]) -> Plan:
         request, calls = self._job.request, self._grip.calls
