@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from atelier_core.domain.run import Call, CallOutcome, Gap
 from atelier_core.domain.values import Money
-from atelier_core.stored import billed as billed  # noqa: PLC0414 - an end like the others below
 from atelier_worker.lanes import Room
 from atelier_worker.ports import UNANSWERED, Answer, Fault, ImageProvider, ProviderError
 from atelier_worker.storing import Kept, failure
