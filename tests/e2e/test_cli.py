@@ -6,7 +6,7 @@ import pty
 import select
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +202,15 @@ def test_retry_and_dry_run(atelier: Atelier) -> None:
     assert (nobody.returncode, "unsupported_parameter" in nobody.stderr) == (1, True)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What is started hears Ctrl-C, also where whoever runs these tests does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("quiet", [[], ["--quiet"]], ids=["", "quiet"])
 def test_ctrl_c_leaves_the_job_running(
     env: dict[str, str], atelier: Atelier, quiet: list[str]

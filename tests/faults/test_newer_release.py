@@ -135,8 +135,12 @@ async def test_what_a_newer_release_adds_disturbs_nobody(beside: Beside) -> None
 
         await eventually(derived)
         (await http.delete(f"{image}?permanent=true")).raise_for_status()
-        sent = set(beside.ledger.read_text().split())
-        assert sent == {event.model_fields["type"].default for event in EVENTS}
+        types = {event.model_fields["type"].default for event in EVENTS}
+
+        async def all_sent() -> bool:
+            return set(beside.ledger.read_text().split()) == types
+
+        await eventually(all_sent)
         for queue in topology.DURABLE:
             assert not await bus.dead_letters(queue)
     assert not beside.given_up()
