@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from atelier_core.adapters.memory_blobs import MemoryBlobStore
+from atelier_core.adapters.memory_bus import MemoryBus
 from atelier_core.contracts import topology
 from atelier_core.contracts.events import Durable, Event, JobEnded, JobRequested
 from atelier_core.domain.derive import Derived
@@ -194,8 +196,23 @@ class Stage:
             return None
         return RunRecord.model_validate_json(blob.data)
 
+    async def write(self, job: AcceptedJob, record: RunRecord) -> None:
+        """As if a worker, or the gallery, had left it."""
+        data = record.model_dump_json().encode()
+        await self.blobs.put(run_key(job.id), data, content_type="application/json")
+
     async def keys(self, prefix: str) -> list[str]:
         return [info.key async for info in self.blobs.list(prefix)]
+
+
+@asynccontextmanager
+async def in_memory() -> AsyncIterator[Stage]:
+    """A stage on a bus and a store of its own."""
+    async with (
+        MemoryBus.open(delays=(0.02,)) as bus,
+        stage(bus, MemoryBlobStore()) as the_stage,
+    ):
+        yield the_stage
 
 
 @asynccontextmanager

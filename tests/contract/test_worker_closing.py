@@ -6,20 +6,18 @@ from typing import Any
 
 import pytest
 
-from atelier_core.adapters.memory_blobs import MemoryBlobStore
-from atelier_core.adapters.memory_bus import MemoryBus
 from atelier_core.contracts import topology
 from atelier_core.contracts.catalogue import Catalogue, catalogue
 from atelier_core.contracts.events import JobDeferred, JobEnded
 from atelier_core.domain.outcome import JobStatus, Outcome, image_key
 from atelier_core.domain.request import AcceptedJob
-from atelier_core.domain.run import MAX_TAKEOVERS, Call, CallOutcome, RunRecord, run_key
+from atelier_core.domain.run import MAX_TAKEOVERS, Call, CallOutcome, RunRecord
 from atelier_core.domain.values import Money, child_id, new_id, now
 from atelier_core.stored import Bill, particulars
 from atelier_worker.ports import Fault, ProviderError
 from atelier_worker.providers.fake import FakeProvider, Step
 from gallery_stories import call, picture
-from worker_harness import Stage, at, job, stage
+from worker_harness import Stage, at, in_memory, job
 
 pytestmark = pytest.mark.anyio
 
@@ -30,17 +28,8 @@ ONE_BY_ONE = Catalogue(dated="2026-01-01", models=(SINGLE,), styles=())
 
 @pytest.fixture
 async def here() -> AsyncIterator[Stage]:
-    async with (
-        MemoryBus.open(delays=(0.02,)) as bus,
-        stage(bus, MemoryBlobStore()) as the_stage,
-    ):
-        yield the_stage
-
-
-async def write(here: Stage, wanted: AcceptedJob, record: RunRecord) -> None:
-    await here.blobs.put(
-        run_key(wanted.id), record.model_dump_json().encode(), content_type="application/json"
-    )
+    async with in_memory() as it:
+        yield it
 
 
 async def cancel(here: Stage, wanted: AcceptedJob) -> None:
@@ -48,7 +37,7 @@ async def cancel(here: Stage, wanted: AcceptedJob) -> None:
     record = await here.record(wanted)
     assert record
     canceled = Outcome(status=JobStatus.CANCELED, at=now())
-    await write(here, wanted, record.model_copy(update={"outcome": canceled}))
+    await here.write(wanted, record.model_copy(update={"outcome": canceled}))
 
 
 async def two_bought(here: Stage, **options: Any) -> AcceptedJob:
@@ -81,7 +70,7 @@ async def test_so_does_the_death_of_too_many_workers(here: Stage) -> None:
     record = await here.record(wanted)
     assert record
     poison = {"holder": "somebody-dead", "takeovers": MAX_TAKEOVERS}
-    await write(here, wanted, record.model_copy(update=poison))
+    await here.write(wanted, record.model_copy(update=poison))
     await here.worker(FakeProvider(), book=ONE_BY_ONE)
     end = await here.end(wanted)
     assert end.outcome.status is JobStatus.PARTIALLY_SUCCEEDED
@@ -105,7 +94,7 @@ async def one_left(here: Stage, **more: Any) -> AcceptedJob:
     key = image_key(picture(wanted))
     await here.blobs.put(key, b"picture...", content_type="image/png", meta=meta)
     asked = (call("a", CallOutcome.OPEN),)
-    await write(here, wanted, RunRecord(holder=holder, step=1, calls=asked, **more))
+    await here.write(wanted, RunRecord(holder=holder, step=1, calls=asked, **more))
     return wanted
 
 
@@ -148,7 +137,7 @@ async def open_call(here: Stage, wanted: AcceptedJob, **more: Any) -> Call:
         sent_at=now(),
         provider_job_id="q-5",
     )
-    await write(here, wanted, RunRecord(holder=None, step=2, calls=(call,), **more))
+    await here.write(wanted, RunRecord(holder=None, step=2, calls=(call,), **more))
     return call
 
 
@@ -180,7 +169,7 @@ async def test_a_job_that_is_given_up_is_settled_and_keeps_its_pictures(here: St
     asked = record.calls[-1].model_copy(
         update={"id": new_id(), "outcome": CallOutcome.OPEN, "provider_job_id": "q-6"}
     )
-    await write(here, wanted, record.merged([asked]))
+    await here.write(wanted, record.merged([asked]))
 
     fake = FakeProvider()
     await here.worker(fake, book=ONE_BY_ONE, before=at("put", "/run", bug, times=3))
@@ -227,7 +216,7 @@ async def forget(here: Stage, wanted: AcceptedJob, outcome: CallOutcome) -> None
         call.model_copy(update=nothing) if call.outcome is CallOutcome.SUCCEEDED else call
         for call in record.calls
     )
-    await write(here, wanted, record.model_copy(update={"calls": forgot}))
+    await here.write(wanted, record.model_copy(update={"calls": forgot}))
 
 
 @pytest.mark.parametrize("outcome", [CallOutcome.OPEN, CallOutcome.LOST])

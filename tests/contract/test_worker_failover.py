@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from atelier_core.adapters.memory_blobs import MemoryBlobStore
-from atelier_core.adapters.memory_bus import MemoryBus
 from atelier_core.contracts.catalogue import Catalogue, Rate, catalogue
 from atelier_core.contracts.events import Event, Health, JobDeferred, JobEnded, WorkerStatus
 from atelier_core.domain.outcome import JobStatus
@@ -21,7 +19,7 @@ from atelier_core.ports import Subscription
 from atelier_worker.circuit import Breaker
 from atelier_worker.ports import Answer, Caller, Fault, Order, ProviderError
 from atelier_worker.providers.fake import FakeProvider, Step
-from worker_harness import Death, Stage, at, job, stage
+from worker_harness import Death, Stage, at, in_memory, job
 
 pytestmark = pytest.mark.anyio
 
@@ -51,11 +49,8 @@ QUICK = Breaker(first=0.05, longest=0.1, first_refusal=0.2, longest_refusal=0.2)
 
 @pytest.fixture
 async def here() -> AsyncIterator[Stage]:
-    async with (
-        MemoryBus.open(delays=(0.02,)) as bus,
-        stage(bus, MemoryBlobStore()) as the_stage,
-    ):
-        yield the_stage
+    async with in_memory() as it:
+        yield it
 
 
 def fails(fault: Fault, **more: Any) -> Step:

@@ -77,12 +77,6 @@ def one_by_one() -> Catalogue:
     return catalogue().model_copy(update={"models": tuple(models)})
 
 
-async def write(here: Stage, wanted: AcceptedJob, record: RunRecord) -> None:
-    await here.blobs.put(
-        run_key(wanted.id), record.model_dump_json().encode(), content_type="application/json"
-    )
-
-
 async def killed_at(here: Stage, fake: FakeProvider, wanted: AcceptedJob, **where: Any) -> Hand:
     """A worker that was killed exactly there while it ran `wanted`."""
     death = Death()
@@ -443,7 +437,7 @@ async def test_a_paid_call_that_dies_twice_fails_as_worker_lost(here: Stage) -> 
 
 async def test_poison_ends_by_takeovers(here: Stage) -> None:
     wanted = job()
-    await write(here, wanted, RunRecord(holder="somebody-dead", takeovers=MAX_TAKEOVERS))
+    await here.write(wanted, RunRecord(holder="somebody-dead", takeovers=MAX_TAKEOVERS))
     fake = FakeProvider()
     await here.worker(fake)
     await here.request(wanted)
@@ -453,17 +447,22 @@ async def test_poison_ends_by_takeovers(here: Stage) -> None:
     assert not fake.ledger
 
 
-async def test_a_queued_call_is_resumed_by_another_worker(here: Stage) -> None:
-    go = asyncio.Event()
+async def killed_while_queued(here: Stage, wanted: AcceptedJob, go: asyncio.Event) -> FakeProvider:
+    """A provider that has its call under the id q-1 until `go`; the worker that waited is dead."""
     fake = FakeProvider(script=[Step(queued="q-1", until=go)])
-    wanted = job()
     hand = await here.worker(fake)
     await here.request(wanted)
     await fake.asked.wait()
+    await hand.kill()
+    return fake
+
+
+async def test_a_queued_call_is_resumed_by_another_worker(here: Stage) -> None:
+    go, wanted = asyncio.Event(), job()
+    fake = await killed_while_queued(here, wanted, go)
     record = await here.record(wanted)
     assert record is not None
     assert record.calls[0].provider_job_id == "q-1", "written before waiting"
-    await hand.kill()
     go.set()
     await here.worker(fake)
     end = await here.end(wanted)
@@ -473,13 +472,8 @@ async def test_a_queued_call_is_resumed_by_another_worker(here: Stage) -> None:
 
 
 async def test_a_record_of_a_later_release_is_carried_on(here: Stage) -> None:
-    go = asyncio.Event()
-    fake = FakeProvider(script=[Step(queued="q-1", until=go)])
-    wanted = job()
-    hand = await here.worker(fake)
-    await here.request(wanted)
-    await fake.asked.wait()
-    await hand.kill()
+    go, wanted = asyncio.Event(), job()
+    fake = await killed_while_queued(here, wanted, go)
     key = run_key(wanted.id)
     newer = json.dumps(with_news(json.loads((await here.blobs.get(key)).data)))
     assert newer.count("x_news") > 2
@@ -566,7 +560,7 @@ async def cancel(here: Stage, wanted: AcceptedJob) -> Outcome:
     """What the gallery does."""
     outcome = Outcome(status=JobStatus.CANCELED, at=now())
     record = await here.record(wanted) or RunRecord(holder=None)
-    await write(here, wanted, record.model_copy(update={"outcome": outcome}))
+    await here.write(wanted, record.model_copy(update={"outcome": outcome}))
     return outcome
 
 

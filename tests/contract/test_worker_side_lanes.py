@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from atelier_core.adapters.memory_blobs import MemoryBlobStore
-from atelier_core.adapters.memory_bus import MemoryBus
 from atelier_core.contracts import topology
 from atelier_core.contracts.events import (
     BatchEntry,
@@ -25,14 +23,14 @@ from atelier_core.domain.values import new_id, now
 from atelier_core.errors import PermanentError
 from atelier_core.ports import Subscription
 from atelier_worker.providers.fake import FakeProvider, Step
-from worker_harness import Stage, job, stage
+from worker_harness import Stage, in_memory, job
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 async def here() -> AsyncIterator[Stage]:
-    async with MemoryBus.open(delays=(0.02,)) as bus, stage(bus, MemoryBlobStore()) as it:
+    async with in_memory() as it:
         yield it
 
 

@@ -6,8 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from atelier_core.adapters.memory_blobs import MemoryBlobStore
-from atelier_core.adapters.memory_bus import MemoryBus
 from atelier_core.contracts.events import JobCancel, JobDeferred
 from atelier_core.domain.outcome import JobStatus, Outcome
 from atelier_core.domain.request import AcceptedJob
@@ -15,23 +13,15 @@ from atelier_core.domain.run import Call, CallOutcome, RunRecord, images_prefix,
 from atelier_core.domain.values import new_id, now
 from atelier_worker.providers.fake import FakeProvider, Step
 from atelier_worker.time_left import IN_HAND
-from worker_harness import Stage, at, job, stage
+from worker_harness import Stage, at, in_memory, job
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 async def here() -> AsyncIterator[Stage]:
-    async with (
-        MemoryBus.open(delays=(0.02,)) as bus,
-        stage(bus, MemoryBlobStore()) as the_stage,
-    ):
-        yield the_stage
-
-
-async def write(here: Stage, fox: AcceptedJob, record: RunRecord) -> None:
-    data = record.model_dump_json().encode()
-    await here.blobs.put(run_key(fox.id), data, content_type="application/json")
+    async with in_memory() as it:
+        yield it
 
 
 async def left_behind(here: Stage, fox: AcceptedJob) -> None:
@@ -47,7 +37,7 @@ async def left_behind(here: Stage, fox: AcceptedJob) -> None:
         sent_at=now(),
         provider_job_id="v-1",
     )
-    await write(here, fox, RunRecord(holder=None, step=2, calls=(call,)))
+    await here.write(fox, RunRecord(holder=None, step=2, calls=(call,)))
     await here.blobs.put(f"{images_prefix(fox.id)}0-x", b"not whole", content_type="image/png")
 
 
@@ -64,7 +54,7 @@ async def test_a_cancel_reaches_the_vendor_whenever_it_comes(
         assert record
         assert record.holder, "it was claimed before"
         outcome = Outcome(status=JobStatus.CANCELED, at=now())
-        await write(here, fox, record.model_copy(update={"outcome": outcome}))
+        await here.write(fox, record.model_copy(update={"outcome": outcome}))
         heard.clear()
         here.bus.announce(JobCancel(owner=fox.owner, job_id=fox.id))
         await heard.wait()

@@ -10,17 +10,15 @@ from typing import Any
 import pytest
 
 import vendors
-from atelier_core.adapters.memory_blobs import MemoryBlobStore
-from atelier_core.adapters.memory_bus import MemoryBus
 from atelier_core.contracts.events import JobCancel
 from atelier_core.domain.outcome import JobStatus, Outcome
-from atelier_core.domain.run import CallOutcome, run_key
+from atelier_core.domain.run import CallOutcome
 from atelier_core.domain.values import now
 from atelier_worker.ports import ImageProvider
 from fakes.comfyui import FakeComfyUI
 from fakes.fal import FakeFal
 from fakes.replicate import FakeReplicate
-from worker_harness import Stage, job, stage
+from worker_harness import Stage, in_memory, job
 
 pytestmark = pytest.mark.anyio
 
@@ -75,10 +73,7 @@ async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
 
 @pytest.fixture
 async def here() -> AsyncIterator[Stage]:
-    async with (
-        MemoryBus.open(delays=(0.02,)) as bus,
-        stage(bus, MemoryBlobStore()) as it,
-    ):
+    async with in_memory() as it:
         yield it
 
 
@@ -118,8 +113,7 @@ async def test_a_canceled_job_is_canceled_at_the_vendor(here: Stage, case: Case)
     record = await here.record(wanted)
     assert record
     outcome = Outcome(status=JobStatus.CANCELED, at=now())
-    ended = record.model_copy(update={"outcome": outcome}).model_dump_json().encode()
-    await here.blobs.put(run_key(wanted.id), ended, content_type="application/json")
+    await here.write(wanted, record.model_copy(update={"outcome": outcome}))
     here.bus.announce(JobCancel(owner="local", job_id=wanted.id))
     end = await here.end(wanted)
     assert end.outcome == outcome
