@@ -9,11 +9,12 @@ LOCKS := api worker gallery embedded cli dev bench
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  \033[36m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# The newest Python that really runs and is new enough, or a sentence saying what to do.
+# The newest Python that really runs and is new enough (`make run PYTHON=/usr/bin/python3` names
+# another), or a sentence saying what to do.
 $(BIN)/python:
-	@for p in python3.13 python3.12 python3.11 python3; do \
+	@for p in $(or $(PYTHON),python3.13 python3.12 python3.11 python3); do \
 	  if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then PY=$$p; break; fi; done; \
-	if [ -z "$$PY" ]; then echo "Atelier needs Python 3.11 or newer, and none was found on the PATH." >&2; exit 1; fi; \
+	if [ -z "$$PY" ]; then echo "Atelier needs Python 3.11 or newer, and $(if $(PYTHON),$(PYTHON) is not,none was found on the PATH)." >&2; exit 1; fi; \
 	echo "Making a virtual environment in $(VENV)…"; \
 	$$PY -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module does not work here; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 
