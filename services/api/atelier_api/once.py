@@ -123,8 +123,9 @@ class Once:
         try:
             request.admit()
         except Problem:
-            with _harmless("forget"):
-                await self._store.forget(scope)
+            if row.mine:  # else it was sent before and may be safe: it keeps its id
+                with _harmless("forget"):
+                    await self._store.forget(scope)
             raise
         try:
             await self._send(request, row.id, row.created_at, by=by)

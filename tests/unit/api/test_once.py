@@ -114,6 +114,22 @@ async def test_a_refusal_leaves_no_row() -> None:
     assert sent.ids == []
 
 
+@pytest.mark.parametrize("state", [State.RELEASED, State.PENDING])
+async def test_a_refusal_keeps_the_id_of_what_may_be_with_the_broker(state: State) -> None:
+    store, claim, at = left_behind(state)
+    at[0] = 10.0
+    sent = Sent()
+
+    def refuse() -> None:
+        raise Problem(Code.QUEUE_FULL, "Full.")
+
+    async with Once.open(store) as once:
+        with pytest.raises(Problem, match="Full"):
+            await once(replace(sent.request(), admit=refuse))
+        assert (await once(sent.request())).id == claim.id, "another id would be a second job"
+    assert sent.ids == [(claim.id, claim.created_at)]
+
+
 class Failing(MemoryIdempotency):
     """A store that is away for some of its methods."""
 
