@@ -473,6 +473,14 @@ async def test_the_same_key_is_the_same_job(api: Api) -> None:
     assert len(api.published) == 3
 
 
+async def test_an_entry_that_says_what_is_usual_is_another_batch(api: Api) -> None:
+    one = {"prompts": [{"prompt": "a fox", "n": 1}], "n": 4}
+    four = {"prompts": [{"prompt": "a fox"}], "n": 4}
+    assert (await api.http.post("/v1/batches", json=one, headers=KEY)).status_code == 202
+    other = await api.http.post("/v1/batches", json=four, headers=KEY)
+    assert (other.status_code, other.json().get("code")) == (422, "idempotency_mismatch")
+
+
 async def test_racing_twins_are_one_job(api: Api) -> None:
     answers = await asyncio.gather(
         *(api.http.post("/v1/jobs", json=FOX, headers=KEY) for _ in range(10))

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,14 +53,14 @@ class Acceptance:
     replayed: bool
 
 
-def fingerprint(body: BaseModel | None, key: str | None) -> str:
-    """The same for bodies that mean the same: order, white space and defaults do not count.
+def fingerprint(jobs: Iterable[BaseModel], key: str | None) -> str:
+    """The same for `jobs` that mean the same: order, white space and defaults do not count.
 
     Nobody compares it without a `key`, so then it is not computed.
     """
     if key is None:
         return ""
-    content = body.model_dump(mode="json", exclude_defaults=True) if body else None
+    content = [job.model_dump(mode="json", exclude_defaults=True) for job in jobs]
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 

@@ -82,7 +82,7 @@ class Submit:
 
     async def job(self, body: CreateJob, caller: Caller) -> tuple[Job, Acceptance]:
         """Accept one job; version 1 of it."""
-        return await self._single(self._order(body), caller, fingerprint(body, caller.key))
+        return await self._single(self._order(body), caller, fingerprint((body,), caller.key))
 
     async def retry(self, job_id: str, caller: Caller) -> tuple[Job, Acceptance]:
         """Accept the request of a done job again, as a new job."""
@@ -96,7 +96,7 @@ class Submit:
             metadata=old.metadata,
             retried_from=old.id,
         )
-        return await self._single(order, caller, fingerprint(None, caller.key))
+        return await self._single(order, caller, fingerprint((), caller.key))
 
     async def batch(self, body: CreateBatch, caller: Caller) -> tuple[AcceptedBatch, Acceptance]:
         """Accept a batch: one message, all of it or nothing."""
@@ -126,7 +126,7 @@ class Submit:
         acceptance = await self._once(
             Request(
                 scope=caller.scope,
-                fingerprint=fingerprint(body, caller.key),
+                fingerprint=fingerprint(body.jobs(), caller.key),
                 kind="batch_id",
                 admit=lambda: self._admit(lane, orders),
                 send=send,

@@ -166,9 +166,19 @@ def test_an_entry_chooses_its_own_providers() -> None:
 
 def test_fingerprints_see_meaning_only() -> None:
     def of(raw: bytes) -> str:
-        return fingerprint(parse_json(raw, CreateJob), "key")
+        return fingerprint([parse_json(raw, CreateJob)], "key")
 
     same = of(b'{"prompt": "a", "n": 1, "metadata": {"x": "1", "y": "2"}}')
     assert of(b'{"metadata":{"y":"2","x":"1"},"prompt":"a"}') == same
     assert of(b'{"prompt": "a"}') != same
     assert of(b'{"prompt": "a", "tags": ["x", "y"]}') != of(b'{"prompt": "a", "tags": ["y", "x"]}')
+
+
+def test_a_batch_means_its_jobs() -> None:
+    def of(raw: bytes) -> str:
+        return fingerprint(parse_json(raw, CreateBatch).jobs(), "key")
+
+    one = of(b'{"prompts": [{"prompt": "a", "n": 1}], "n": 4}')
+    assert of(b'{"prompts": ["a"], "n": 4}') != one, "four pictures are not one"
+    assert of(b'{"prompts": ["a"]}') == one
+    assert of(b'{"prompts": ["a", "a"]}') != one
