@@ -13,6 +13,7 @@ from atelier_core.contracts.problems import Code, FieldError, Problem
 from atelier_core.domain.image import Image
 from atelier_core.domain.job import Job
 from atelier_core.domain.outcome import JobStatus
+from atelier_core.domain.values import is_id
 from atelier_core.http.headers import decode_cursor, encode_cursor
 from atelier_gallery.ports import ImageFilter, JobFilter, Page, Place
 from atelier_gallery.words import words_of
@@ -139,7 +140,9 @@ def _model_names(asked: str) -> tuple[str, ...]:
 
 def _place(created_at: Any, name: Any) -> Place:
     try:
-        return Place(datetime.fromtimestamp(created_at / 1000, UTC), str(name))
+        place = Place(datetime.fromtimestamp(created_at / 1000, UTC), str(name))
     except (TypeError, ValueError, OverflowError, OSError):
-        wrong = "This cursor is not of this list and these filters."
-        raise Problem(Code.INVALID_CURSOR, wrong) from None
+        place = None
+    if place is None or not is_id(place.id):
+        raise Problem(Code.INVALID_CURSOR, "This cursor is not of this list and these filters.")
+    return place

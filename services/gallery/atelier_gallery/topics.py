@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from atelier_core.contracts.problems import Code, FieldError, Problem, not_found
@@ -59,8 +59,9 @@ def is_young(name: str, *, now: datetime, limit: timedelta = YOUNG) -> bool:
 
     By a clock that is ahead, it may have been made as long from now.
     """
-    made = datetime.fromtimestamp(int(name.replace("-", "")[:12], 16) / 1000, UTC)
-    return -max(SKEW, limit) < now - made < limit
+    made = int(name.replace("-", "")[:12], 16) / 1000  # of others' ids, centuries past any date
+    age = now.timestamp() - made
+    return -max(SKEW, limit).total_seconds() < age < limit.total_seconds()
 
 
 def encode_cursor(saved_at: int) -> str:
