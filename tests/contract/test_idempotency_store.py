@@ -148,6 +148,22 @@ async def test_a_forgotten_row_may_be_claimed_again(stores: Stores) -> None:
     assert (row.mine, row.id) == (True, second.id)
 
 
+async def test_a_claim_is_answered_beside_one_that_is_forgotten(stores: Stores) -> None:
+    """The row in its way may be gone by the time it is read."""
+
+    async def claim_and_forget() -> None:
+        for _ in range(50):
+            claim = a_claim()
+            [row] = await stores.rows.claim([claim])
+            if row.mine:
+                await stores.rows.forget(claim.scope)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(8):
+            group.create_task(claim_and_forget())
+    assert await stores.rows.find(a_claim().scope) is None
+
+
 async def test_age_is_told_by_the_database(stores: Stores) -> None:
     old = Claim(
         scope=Scope("local", "POST", "/", "old"),

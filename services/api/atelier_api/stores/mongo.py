@@ -82,12 +82,17 @@ class MongoIdempotency:
         self._clock = clock
 
     async def claim(self, claims: Sequence[Claim]) -> Sequence[Row]:
-        new = await self._insert(claims)
-        standing = await self._read({_key(c.scope) for i, c in enumerate(claims) if i not in new})
-        return [
-            _made(claim) if index in new else _found(standing[_key(claim.scope)], claim)
-            for index, claim in enumerate(claims)
-        ]
+        rows: dict[int, Row] = {}
+        while len(rows) < len(claims):  # once, unless a row in the way was removed meanwhile
+            asked = [(index, claim) for index, claim in enumerate(claims) if index not in rows]
+            new = await self._insert([claim for _, claim in asked])
+            rows |= {index: _made(claim) for at, (index, claim) in enumerate(asked) if at in new}
+            lost = [(index, claim) for index, claim in asked if index not in rows]
+            standing = await self._read({_key(claim.scope) for _, claim in lost})
+            for index, claim in lost:
+                if row := standing.get(_key(claim.scope)):
+                    rows[index] = _found(row, claim)
+        return [rows[index] for index in range(len(claims))]
 
     async def _insert(self, claims: Sequence[Claim]) -> frozenset[int]:
         """The indexes of the claims whose rows were made by this call."""
