@@ -253,7 +253,14 @@ async def test_a_silent_server_is_trouble_that_passes() -> None:
     assert [type(answer) for answer in answers] == [TransientError] * 4
 
 
-@pytest.mark.parametrize("url", ["nonsense", "http://x", "mongodb://", "mongodb://a:b:c"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("nonsense", "http://x", "mongodb://", "mongodb://a:b:c", "mongodb://user@host"),
+        "mongodb://a,b/?directConnection=true",
+        "mongodb://a/?tls=true&tlsCAFile=/nowhere",
+    ],
+)
 async def test_a_wrong_address_is_a_sentence(url: str) -> None:
     with pytest.raises(SettingsError, match="ATELIER_MONGO_URL"):
         async with mongo.open_stores(url):

@@ -5,7 +5,13 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
-from pymongo.errors import BulkWriteError, InvalidURI, OperationFailure, PyMongoError
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+)
 
 from atelier_core.errors import RefusedError, SettingsError, TransientError
 
@@ -32,7 +38,7 @@ async def connected(
     takes longer than `within` seconds.
 
     Raises:
-        SettingsError: `url` is not the address of a server.
+        SettingsError: `url` is not the address of a server, or its options are wrong.
     """
     if not url.startswith(SCHEMES):
         raise SettingsError("ATELIER_MONGO_URL must begin with mongodb:// or mongodb+srv://.")
@@ -49,6 +55,11 @@ async def connected(
         )
     except (InvalidURI, ValueError) as exc:
         raise SettingsError("ATELIER_MONGO_URL is not the address of a MongoDB server.") from exc
+    except (ConfigurationError, OSError) as exc:
+        raise SettingsError(
+            "ATELIER_MONGO_URL cannot be used: its options do not go together,"
+            " or a password or a file that they ask for is missing."
+        ) from exc
     try:
         yield client[database] if database else client.get_default_database("atelier")
     finally:
