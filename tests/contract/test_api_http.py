@@ -47,11 +47,15 @@ class Reader:
 
     jobs: dict[str, Job] = field(default_factory=dict)
     waits: list[float] = field(default_factory=list)
+    held: asyncio.Event | None = None
 
     async def read(
         self, job_id: str, *, owner: str, wait: float = 0, until_done: bool = False
     ) -> Job | None:
         self.waits.append(wait)
+        if self.held is not None:
+            self.held.set()
+            await asyncio.sleep(wait)
         job = self.jobs.get(job_id)
         return job if job and job.owner == owner else None
 
@@ -82,6 +86,7 @@ class Api:
     reader: Reader
     origin: str
     clock: list[float]
+    leaving: asyncio.Event
 
     @property
     def published(self) -> list[Event]:
@@ -113,6 +118,7 @@ async def running(
                 address=PublicAddress(),
                 api_key=api_key,
                 providers=providers,
+                leaving=leaving,
                 monotonic=lambda: clock[0],
             )
         )
@@ -121,7 +127,7 @@ async def running(
         stack.callback(leaving.set)
         origin = await listening
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=origin, headers=headers))
-        yield Api(http, bus, publisher, reader, origin, clock)
+        yield Api(http, bus, publisher, reader, origin, clock, leaving)
 
 
 @pytest.fixture
@@ -584,6 +590,18 @@ async def test_prefer_wait(api: Api) -> None:
     assert replay.headers["preference-applied"] == "wait=60"
     plain = await api.http.post("/v1/jobs", json=FOX, headers={"Prefer": "nonsense", **KEY})
     assert (plain.status_code, "preference-applied" in plain.headers) == (202, False)
+
+
+async def test_who_waits_is_answered_when_the_process_leaves(api: Api) -> None:
+    api.reader.held = asyncio.Event()
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(
+            api.http.post("/v1/jobs", json=FOX, headers={"Prefer": "wait=30"})
+        )
+        await api.reader.held.wait()
+        api.leaving.set()
+    answer = waiting.result()
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
 
 
 async def test_retry(api: Api) -> None:

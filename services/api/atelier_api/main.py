@@ -54,6 +54,7 @@ async def run(leaving: asyncio.Event) -> None:
                 api_key=settings.key,
                 providers=settings.providers,
                 probes={"database": database.ping, "broker": bus.ping},
+                leaving=leaving,
             )
         )
         tasks = await stack.enter_async_context(asyncio.TaskGroup())

@@ -1,5 +1,6 @@
 """The API as a part: open collaborators in, an application out."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -52,11 +53,13 @@ async def service(
     api_key: str | None = None,
     providers: Collection[str] | None = None,
     probes: Probes | None = None,
+    leaving: asyncio.Event | None = None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[FastAPI]:
     """Run the API on open collaborators; the application answers while the context is open.
 
-    `providers` are those the operator named, or None for every one but those for tests.
+    `providers` are those the operator named, or None for every one but those for tests. Once
+    `leaving` is set, who waits for a job (`Prefer: wait`) is answered.
     """
     book = catalogue()
     offered = enabled(book, providers)
@@ -70,6 +73,7 @@ async def service(
             traffic=traffic,
             book=book,
             providers=offered,
+            leaving=leaving or asyncio.Event(),
         )
         yield new_app(
             job_routes(submit),

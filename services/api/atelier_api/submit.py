@@ -1,5 +1,6 @@
 """The one thing the API does: make a checked request safe with the broker, once."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,7 +62,10 @@ class _Order:
 
 
 class Submit:
-    """The use cases. Every method raises `Problem` for what clients may be told."""
+    """The use cases. Every method raises `Problem` for what clients may be told.
+
+    Once `leaving` is set, nobody waits for a job to be done.
+    """
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class Submit:
         traffic: Traffic,
         book: Catalogue,
         providers: Collection[str],
+        leaving: asyncio.Event,
     ) -> None:
         self._publisher = publisher
         self._reader = reader
@@ -79,6 +84,7 @@ class Submit:
         self._traffic = traffic
         self._book = book
         self._providers = providers
+        self._leaving = leaving
 
     async def job(self, body: CreateJob, caller: Caller) -> tuple[Job, Acceptance]:
         """Accept one job; version 1 of it."""
@@ -153,6 +159,16 @@ class Submit:
 
     async def finished(self, job: Job, wait: int) -> Job:
         """The job after up to `wait` seconds, or as soon as it is done; as it was if unknown."""
+        async with asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(self._newer(job, wait))
+            leaving = tasks.create_task(self._leaving.wait())
+            await asyncio.wait((reading, leaving), return_when=asyncio.FIRST_COMPLETED)
+            newer = reading.result() if reading.done() else job
+            reading.cancel()
+            leaving.cancel()
+        return newer
+
+    async def _newer(self, job: Job, wait: int) -> Job:
         try:
             newer = await self._reader.read(job.id, owner=job.owner, wait=wait, until_done=True)
         except TransientError:
