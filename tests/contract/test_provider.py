@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import multiprocessing
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -292,6 +293,20 @@ async def test_the_painter_paints_without_holding_anybody_up(demo: DemoProvider)
 async def test_the_painter_gives_the_format_asked_for(demo: DemoProvider, kind: str) -> None:
     answer = await demo.generate(order(output_format=kind), Listening())
     assert inspect(answer.pictures[0].data).content_type == f"image/{kind}"
+
+
+async def test_a_painter_whose_process_was_killed_paints_again() -> None:
+    others = multiprocessing.active_children()
+    async with asyncio.timeout(60), DemoProvider.open(painters=1) as painter:
+        for _ in range(2):
+            await painter.generate(order(), Listening())
+            [process] = [p for p in multiprocessing.active_children() if p not in others]
+            process.kill()
+            with pytest.raises(ProviderError) as caught:
+                while True:
+                    await painter.generate(order(), Listening())
+            assert caught.value.fault is Fault.OVERLOADED
+        assert (await painter.generate(order(), Listening())).pictures
 
 
 # Behind HTTP.

@@ -5,11 +5,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
-from typing import Final, Literal, Self, cast
+from typing import Any, Final, Literal, Self, TypeVar, cast
 
 from atelier_core.domain.values import Money
 from atelier_worker.painter import encode, paint
@@ -17,7 +17,8 @@ from atelier_worker.ports import Answer, Caller, Fault, Order, Picture, Provider
 from atelier_worker.providers.unqueued import Unqueued
 
 NAME: Final = "demo"
-RECYCLED: Final = 500  # pictures after which a process is replaced: what it hoards goes with it
+
+_T = TypeVar("_T")
 
 
 def paint_one(order: Order, position: int) -> bytes:
@@ -39,8 +40,9 @@ class DemoProvider(Unqueued):
     name = NAME
     local = True
 
-    def __init__(self, executor: Executor, *, painters: int) -> None:
-        self._executor = executor
+    def __init__(self, *, painters: int) -> None:
+        self._painters = painters
+        self._pool = _pool(painters)
         self.concurrency = painters + 1  # one is ready to paint while another is put away
 
     @classmethod
@@ -48,37 +50,47 @@ class DemoProvider(Unqueued):
     async def open(cls, *, painters: int | None = None) -> AsyncIterator[Self]:
         """With a pool of `painters` processes, started when the first picture is wanted."""
         painters = painters or max(1, min(2, (os.cpu_count() or 2) - 1))
-        pool = ProcessPoolExecutor(
-            painters,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_live_with_parent,
-            max_tasks_per_child=RECYCLED,
-        )
+        painter = cls(painters=painters)
         try:
-            yield cls(pool, painters=painters)
+            yield painter
         finally:
-            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+            await asyncio.to_thread(painter._pool.shutdown, cancel_futures=True)
 
     async def generate(self, order: Order, caller: Caller) -> Answer:
-        loop = asyncio.get_running_loop()
         pictures = []
         for position, index in enumerate(order.indexes):
             caller.progress(index, 0.0)
-            try:
-                data = await loop.run_in_executor(self._executor, paint_one, order, position)
-            except BrokenProcessPool as exc:
-                raise ProviderError(Fault.OVERLOADED, "The painter's process died.") from exc
+            data = await self._elsewhere(paint_one, order, position)
             pictures.append(Picture(index=index, data=data, seed=order.seeds[position]))
             caller.progress(index, 1.0)
         return Answer(pictures=tuple(pictures), cost=Money.exactly("0"))
 
     async def check(self) -> str:
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.run_in_executor(self._executor, os.getpid)
-        except BrokenProcessPool as exc:
-            raise ProviderError(Fault.OVERLOADED, "The painter's process does not start.") from exc
+        await self._elsewhere(os.getpid)
         return "Built in, without key or network; the painter's process starts."
+
+    async def _elsewhere(self, work: Callable[..., _T], *args: Any) -> _T:
+        """What `work` returns, done in one of the processes.
+
+        Raises:
+            ProviderError: the process died; the next call finds another.
+        """
+        pool = self._pool
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, work, *args)
+        except BrokenProcessPool as exc:
+            if pool is self._pool:  # it takes no work any more, whichever of its processes died
+                self._pool = _pool(self._painters)
+            raise ProviderError(Fault.OVERLOADED, "The painter's process died.") from exc
+
+
+def _pool(painters: int) -> ProcessPoolExecutor:
+    # Without `max_tasks_per_child`: with it a pool comes to a halt (python/cpython#115634).
+    return ProcessPoolExecutor(
+        painters,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_live_with_parent,
+    )
 
 
 def _live_with_parent() -> None:
