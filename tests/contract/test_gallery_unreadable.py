@@ -22,7 +22,7 @@ from atelier_core.errors import ContractError, NotFoundError
 from atelier_gallery.background import meanwhile
 from atelier_gallery.ending import OVERDUE_AT_ONCE, Ending
 from atelier_gallery.live import Live
-from atelier_gallery.ports import Change, JobFilter, Page
+from atelier_gallery.ports import Change, ImageFilter, JobFilter, Page, Place
 from atelier_gallery.project import Project
 from atelier_gallery.saving import change
 from atelier_gallery.sweeper import AT_ONCE, Sweeper
@@ -87,13 +87,30 @@ async def test_who_asks_for_several_finds_the_others(
         assert await overdue(jobs, now(), at_once=at_once) == [good]
         assert [one.job for one in await silent(jobs, now(), at_once=at_once)] == [good]
     assert {record.__dict__["id"] for record in caplog.records} == {bad.id}
-    for asked in (
-        jobs.get(bad.id, owner=OWNER),
-        jobs.select(owner=OWNER, where=JobFilter(), page=Page(limit=9)),
-    ):
-        with pytest.raises(ContractError, match="metadata") as refused:
-            await asked
-        assert PROMPT not in f"{refused.value} {refused.value.__cause__}"
+    with pytest.raises(ContractError, match="metadata") as refused:
+        await jobs.get(bad.id, owner=OWNER)
+    assert PROMPT not in f"{refused.value} {refused.value.__cause__}"
+
+
+@pytest.mark.parametrize("ascending", [False, True])
+async def test_lists_show_full_pages_of_the_others(
+    stores: gallery_stores.Stores, ascending: bool
+) -> None:
+    jobs = [finished(accepted(created_at=at(i))) for i in range(9)]
+    images = [image for job in jobs for image in images_of(job)]
+    good = {1, 2, 8}
+    await save(stores, *(job if i in good else newer(job) for i, job in enumerate(jobs)))
+    kept = (image if i in good else newer_image(image) for i, image in enumerate(images))
+    await stores[1].save_many([Change(image, read=0) for image in kept])
+    order = sorted(good, reverse=not ascending)
+    for shown, after in ((order[:2], None), (order[2:], order[1])):
+        place = None if after is None else Place(at(after), jobs[after].id)
+        page = Page(limit=2, after=place, ascending=ascending)
+        found = await stores[0].select(owner=OWNER, where=JobFilter(), page=page)
+        assert found == [jobs[i] for i in shown]
+    page = Page(limit=3, ascending=ascending)
+    seen = await stores[1].select(owner=OWNER, where=ImageFilter(), page=page)
+    assert seen == [images[i] for i in order]
 
 
 async def test_events_about_others_are_saved(stores: gallery_stores.Stores) -> None:

@@ -15,7 +15,13 @@ from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocket
 
 from atelier_core.contracts.problems import Code, Problem, UnauthenticatedError
-from atelier_core.errors import NotFoundError, RefusedError, StorageFullError, TransientError
+from atelier_core.errors import (
+    ContractError,
+    NotFoundError,
+    RefusedError,
+    StorageFullError,
+    TransientError,
+)
 from atelier_core.http.app import new_app, new_router
 from atelier_core.http.auth import Internal, Owner, internal_token
 from atelier_core.http.body import MAX_BODY, read_json, read_nothing
@@ -61,6 +67,7 @@ FAILURES = {
     "transient": TransientError("x", retry_after=4),
     "full": StorageFullError("x"),
     "gone": NotFoundError("x"),
+    "newer": ContractError("not a Job this version can read (metadata)"),
     "group": ExceptionGroup("x", [ExceptionGroup("y", [Problem(Code.JOB_TERMINAL, "Done.")])]),
     "bug": LeakyError("a prompt and a s3cret"),
 }
@@ -287,6 +294,15 @@ async def test_every_failure_is_a_problem(
 
 async def test_a_cause_that_knows_when_says_when(http: httpx.AsyncClient) -> None:
     assert (await http.get("/v1/images/transient")).headers["retry-after"] == "4"
+
+
+async def test_what_another_release_wrote_is_said_and_the_field_is_logged(
+    http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    shown = (await http.get("/v1/images/newer")).json()
+    assert (shown["code"], "Another release" in shown["detail"]) == ("internal_error", True)
+    [record] = caplog.records
+    assert "(metadata)" in record.error
 
 
 async def test_bugs_are_logged_by_place_and_never_by_content(

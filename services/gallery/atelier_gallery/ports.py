@@ -109,8 +109,8 @@ class Silent:
 class Documents(Protocol[D]):
     """What jobs and images have in common. All may raise TransientError.
 
-    What a version newer than this one has saved may be unreadable: `get` and `select` then raise
-    ContractError, whoever asks for more than one owner's list finds the others.
+    What a version newer than this one has saved may be unreadable: `get` then raises
+    ContractError, whoever asks for several finds the others.
     """
 
     async def get(self, document_id: str, *, owner: str) -> D | None:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from atelier_core.contracts.problems import Code, Problem, not_found
 from atelier_core.contracts.routes import allowed
-from atelier_core.errors import NotFoundError, StorageFullError, TransientError
+from atelier_core.errors import ContractError, NotFoundError, StorageFullError, TransientError
 from atelier_core.http.validation import parameter_problem
 from atelier_core.telemetry import request_id
 
@@ -77,6 +77,12 @@ def problem_of(  # noqa: PLR0911 - a table reads best as one match
                 Code.SERVICE_UNAVAILABLE,
                 "A server this depends on does not answer; nothing is known of the outcome.",
                 retry_after=max(1, round(after)) if after else None,
+            )
+        case ContractError():
+            log.error("cannot be read", extra={"error": str(exc), "path": connection.url.path})
+            return Problem(
+                Code.INTERNAL_ERROR,
+                "Another release wrote this; the one that answers cannot read it.",
             )
     log.error("unexpected error", extra={"where": outline(exc), "path": connection.url.path})
     return Problem(Code.INTERNAL_ERROR, "This is a fault of ours; the log has it by request id.")

@@ -13,7 +13,7 @@ from atelier_core.adapters.mongo import Database, Document, refused_as_duplicate
 from atelier_core.adapters.mongo_clock import ServerClock
 from atelier_core.domain.values import new_id, now
 from atelier_gallery.ports import Change, D, Filter, Page, Stamp
-from atelier_gallery.stores.rows import ms, readable, time_of
+from atelier_gallery.stores.rows import ms, readable, readable_page, time_of
 
 HOUR: Final = 3_600_000  # milliseconds
 WINDOWS: Final = (HOUR, 10 * HOUR, 100 * HOUR, 1_000 * HOUR, 10_000 * HOUR)
@@ -133,6 +133,13 @@ class MongoDocuments(Generic[D]):
             return await (cursor.sort(list(sort)) if sort else cursor).to_list(None)
 
     async def page(self, where: Document, page: Page) -> list[D]:
+        async def rows(page: Page) -> list[tuple[str, int, str]]:
+            found = await self._listed(where, page)
+            return [(row["_id"], row["created_at"], row["doc"]) for row in found]
+
+        return await readable_page(page, rows, self.read)
+
+    async def _listed(self, where: Document, page: Page) -> list[Document]:
         """By wider and wider windows of time.
 
         Some servers with MongoDB's protocol sort all that a filter finds, index or not; with a
@@ -152,13 +159,13 @@ class MongoDocuments(Generic[D]):
                 bounds.append({"$or": later})
             found = await self.rows(
                 {"$and": bounds, **self.alive},
-                ("doc",),
+                ("doc", "created_at"),
                 sort=[("created_at", way), ("_id", way)],
                 limit=page.limit,
             )
             if len(found) == page.limit:
                 break
-        return [self.read(row["doc"]) for row in found]
+        return found
 
 
 def _windows(page: Page) -> list[Document | None]:

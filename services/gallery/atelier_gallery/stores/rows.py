@@ -4,7 +4,8 @@ The document itself is kept as JSON text: exact, whatever its strings and keys h
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from atelier_core.domain.job import Job
 from atelier_core.domain.outcome import JobStatus
 from atelier_core.domain.values import Money
 from atelier_core.errors import ContractError
-from atelier_gallery.ports import BatchJobs
+from atelier_gallery.ports import BatchJobs, Page, Place
 from atelier_gallery.schedule import deadline, is_bulk
 from atelier_gallery.words import words_of
 
@@ -37,6 +38,24 @@ def readable(rows: Iterable[tuple[str, R]], read: Callable[[R], T]) -> list[T]:
         except ContractError as exc:
             log.error("left out", extra={"id": row_id, "error": str(exc)})  # noqa: TRY400
     return found
+
+
+async def readable_page(
+    page: Page,
+    rows: Callable[[Page], Awaitable[list[tuple[str, int, str]]]],
+    read: Callable[[str], T],
+) -> list[T]:
+    """The page of what `read` can read, of `rows` with their id, creation and document: who comes
+    behind one that is left out takes its place.
+    """
+    found: list[T] = []
+    while True:
+        taken = await rows(page)
+        found += readable(((row_id, doc) for row_id, _, doc in taken), read)
+        if len(taken) < page.limit or len(found) >= page.limit:
+            return found[: page.limit]
+        last, created_at, _ = taken[-1]
+        page = replace(page, after=Place(time_of(created_at), last))
 
 
 def ms(time: datetime) -> int:

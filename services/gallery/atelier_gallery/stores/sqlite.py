@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, Self
 
 from atelier_core.adapters.sqlite import SqliteEngine
 from atelier_gallery.ports import Change, D, Filter, Page, Stamp
-from atelier_gallery.stores.rows import ms, readable
+from atelier_gallery.stores.rows import ms, readable, readable_page
 
 NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"  # milliseconds
 
@@ -65,12 +65,12 @@ class Where:
     def page(self, page: Page) -> str:
         """All of it as the end of a SELECT."""
         way, beyond = ("ASC", ">") if page.ascending else ("DESC", "<")
+        conditions, self.values["limit"] = [*self.sql], page.limit
         if page.after:
-            self.sql.append(f"(created_at, id) {beyond} (:place_time, :place_id)")
+            conditions.append(f"(created_at, id) {beyond} (:place_time, :place_id)")
             self.values |= {"place_time": ms(page.after.created_at), "place_id": page.after.id}
-        self.values["limit"] = page.limit
-        conditions = " AND ".join(self.sql)
-        return f"WHERE {conditions} ORDER BY created_at {way}, id {way} LIMIT :limit"
+        found = " AND ".join(conditions)
+        return f"WHERE {found} ORDER BY created_at {way}, id {way} LIMIT :limit"
 
 
 class SqliteDocuments(Generic[D]):
@@ -167,11 +167,15 @@ class SqliteDocuments(Generic[D]):
         return readable(((row["id"], row["doc"]) for row in rows), self.read)
 
     async def listed(self, where: Where, page: Page) -> list[D]:
-        rest = where.page(page)
-        return [self.read(row["doc"]) for row in await self._kept(rest, **where.values)]
+        async def rows(page: Page) -> list[tuple[str, int, str]]:
+            rest = where.page(page)
+            found = await self._kept(rest, **where.values)
+            return [(row["id"], row["created_at"], row["doc"]) for row in found]
+
+        return await readable_page(page, rows, self.read)
 
     async def _kept(self, rest: str, **values: Any) -> list[sqlite3.Row]:
-        return await self.rows(f"SELECT id, doc FROM {self.table} {rest}", **values)  # noqa: S608 - of constants
+        return await self.rows(f"SELECT id, created_at, doc FROM {self.table} {rest}", **values)  # noqa: S608 - of constants
 
     async def rows(self, sql: str, **values: Any) -> list[sqlite3.Row]:
         return await self._engine.read(lambda c: c.execute(sql, values).fetchall())
