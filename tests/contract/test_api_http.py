@@ -451,7 +451,10 @@ async def test_lanes(api: Api) -> None:
     for _ in range(6):
         background = {**FOX, "n": 10, "priority": "background"}
         assert await lane("/v1/jobs", background) is Lane.BULK
-    for _ in range(3):
+    mixed = {"prompts": ["a", {"prompt": "b", "n": 9, "priority": "background"}]}
+    for _ in range(10):
+        assert await lane("/v1/batches", mixed) is Lane.INTERACTIVE, "for what is not background"
+    for _ in range(2):
         assert await lane("/v1/jobs", {**FOX, "n": 10}) is Lane.INTERACTIVE, "bulk does not count"
     assert await lane("/v1/jobs", {**FOX, "n": 10}) is Lane.BULK, "the 51st within a minute"
     assert await lane("/v1/jobs", {**FOX, "n": 9}) is Lane.INTERACTIVE, "the 42nd to the 50th"

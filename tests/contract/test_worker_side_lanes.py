@@ -17,7 +17,7 @@ from atelier_core.contracts.events import (
 )
 from atelier_core.domain.derive import Derived
 from atelier_core.domain.outcome import JobStatus, thumb_key
-from atelier_core.domain.request import ImageRequest, Lane
+from atelier_core.domain.request import ImageRequest, Lane, Priority
 from atelier_core.domain.run import run_key
 from atelier_core.domain.values import new_id, now
 from atelier_core.errors import PermanentError
@@ -50,6 +50,23 @@ async def test_a_batch_becomes_its_jobs(here: Stage) -> None:
     assert {end.owner for end in ends} == {"ann"}
     asked = here.of(JobRequested)
     assert {(event.lane, event.job.batch.size) for event in asked} == {(Lane.BULK, 250)}
+
+
+async def test_what_is_background_waits_in_bulk_whatever_it_came_with(here: Stage) -> None:
+    request = ImageRequest(prompt="a fox", model="fake/free", size="64x64")
+    later = request.model_copy(update={"priority": Priority.BACKGROUND})
+    batch = BatchRequested(
+        owner="ann",
+        batch_id=new_id(),
+        entries=(BatchEntry(request=request), BatchEntry(request=later)),
+        lane=Lane.INTERACTIVE,
+        created_at=now(),
+    )
+    await here.worker(FakeProvider())
+    await here.bus.publish(batch)
+    await here.ends(*batch.jobs())
+    lanes = {event.job.request.priority: event.lane for event in here.of(JobRequested)}
+    assert lanes == {Priority.NORMAL: Lane.INTERACTIVE, Priority.BACKGROUND: Lane.BULK}
 
 
 async def test_an_unreadable_request_still_ends_its_job(here: Stage) -> None:

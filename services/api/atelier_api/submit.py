@@ -17,7 +17,7 @@ from atelier_core.contracts.events import BatchEntry, BatchRequested, JobRequest
 from atelier_core.contracts.problems import Code, Problem, not_found
 from atelier_core.domain.batch import summarise
 from atelier_core.domain.job import Job, accept
-from atelier_core.domain.request import AcceptedJob, ImageRequest, Lane
+from atelier_core.domain.request import AcceptedJob, ImageRequest, Lane, Priority
 from atelier_core.domain.values import child_id, is_id
 from atelier_core.errors import TransientError
 from atelier_core.ports import EventPublisher, JobReader
@@ -234,7 +234,8 @@ class Submit:
         priorities = [order.request.priority for order in orders]
         lane = self._traffic.lane(caller.owner, priorities=priorities, images=images)
         if lane is Lane.INTERACTIVE:
-            self._traffic.pace.count(caller.owner, images)
+            normal = (o.request for o in orders if o.request.priority is Priority.NORMAL)
+            self._traffic.pace.count(caller.owner, sum(request.n for request in normal))
         return lane
 
     def _admit(self, lane: Lane, orders: Sequence[_Order]) -> None:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from atelier_core.contracts.events import BatchRequested, Event, JobRequested
+from atelier_core.domain.request import AcceptedJob, Lane, Priority
 from atelier_core.failpoints import failpoint
 from atelier_core.ports import EventPublisher
 
@@ -24,10 +25,15 @@ class Expand:
         if not isinstance(event, BatchRequested):
             return
         requests = [
-            JobRequested(owner=job.owner, trace=event.trace, job=job, lane=event.lane)
+            JobRequested(owner=job.owner, trace=event.trace, job=job, lane=_lane(job, event.lane))
             for job in event.jobs()
         ]
         for start in range(0, len(requests), CHUNK):
             await self._publisher.publish(*requests[start : start + CHUNK])
             await failpoint("worker.expand_midway")
         await failpoint("worker.expand_before_ack")
+
+
+def _lane(job: AcceptedJob, others: Lane) -> Lane:
+    """Where `job` waits: a batch may hold what is in no hurry beside what is."""
+    return Lane.BULK if job.request.priority is Priority.BACKGROUND else others
