@@ -419,6 +419,8 @@ async def test_internal_routes_take_the_token_only(http: httpx.AsyncClient) -> N
         (None, "127.0.0.1:8080", "http://127.0.0.1:9999", 403),
         (None, "127.0.0.1:8080", "null", 403),
         (None, "127.0.0.1:8080", "file://", 403),
+        (None, "127.0.0.1:8080", "http://[", 403),
+        (None, "127.0.0.1:8080", "http://[1.2.3.4]", 403),
         ("https://a.example", "a.example", "https://a.example", 200),
         ("https://a.example", "A.EXAMPLE:443", "https://a.example:443", 200),
         ("https://a.example", "a.example", "http://a.example", 403),

@@ -43,7 +43,10 @@ class PublicAddress:
 
     def trusts(self, origin: str, server: tuple[str, int | None] | None) -> bool:
         """Whether a page of `origin` may write here: only our own pages may."""
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:  # brackets without an address in them
+            return False
         if parts.scheme not in PORTS or (self.url and parts.scheme != self._scheme):
             return False
         asked = parse_host(parts.netloc)
