@@ -54,7 +54,6 @@ function setUp() {
 test("messages come through, what is no message does not", () => {
   const { socket, seen, current } = setUp();
   socket.connect();
-  current().onopen();
   current().onmessage({ data: '{"event":"ping","data":{}}' });
   current().onmessage({ data: "not json" });
   current().onmessage({ data: "null" });
@@ -82,18 +81,32 @@ test("a connection that lasted makes the next cut the first", () => {
   socket.connect();
   current().onclose({ code: 1006 });
   clock.pass(375);
-  current().onopen();
+  current().onmessage({ data: "{}" });
   clock.pass(6_000);
   current().onclose({ code: 1012 });
   clock.pass(375);
   assert.equal(opened.length, 3);
 });
 
+test("a connection is open when something has come: servers say by a close what they cannot do", () => {
+  const { socket, clock, opened, seen, current } = setUp();
+  socket.connect();
+  for (const wait of [375, 750]) {
+    clock.pass(10_000);
+    current().onclose({ code: 1012 });
+    clock.pass(wait);
+  }
+  assert.equal(opened.length, 3);
+  assert.ok(!seen.states.includes("open"));
+  current().onmessage({ data: "{}" });
+  current().onmessage({ data: "{}" });
+  assert.deepEqual(seen.states.filter((state) => state === "open"), ["open"]);
+});
+
 test("silence is a cut, a ping is not silence", () => {
   const { socket, clock, opened, current } = setUp();
   socket.connect();
   const first = current();
-  first.onopen();
   clock.pass(SILENCE - 1);
   first.onmessage({ data: '{"event":"ping","data":{}}' });
   clock.pass(SILENCE - 1);
@@ -138,7 +151,7 @@ test("what an old connection still says is not heard", () => {
 test("closed is closed, and leaves no timer behind", () => {
   const { socket, clock, opened, current } = setUp();
   socket.connect();
-  current().onopen();
+  current().onmessage({ data: "{}" });
   socket.close();
   assert.equal(clock.waiting, 0);
   clock.pass(600_000);

@@ -41,6 +41,7 @@ const toasts = createToasts();
 const api = createApi({ fetch: window.fetch.bind(window), authenticate: store.authenticate, clock: store.serverTime });
 
 let patience = 0;
+let nextTry = /** @type {number | null} */ (null);
 const socket = createSocket({
   open: (url) => new WebSocket(url),
   address() {
@@ -53,19 +54,18 @@ const socket = createSocket({
   receive: store.receive,
   forget: store.forgetCursor,
   changed(state, retryIn) {
-    const at = retryIn === null ? null : Date.now() + retryIn;
+    nextTry = retryIn === null ? null : Date.now() + retryIn;
     if (state === "open") {
       clearTimeout(patience);
       patience = 0;
       store.connected("live", null);
     } else if (state === "unauthenticated") {
-      // The server opens a connection before it says so.
       store.connected("connecting", null);
       void store.authenticate();
     } else if (store.connection.peek() === "lost") {
-      store.connected("lost", at);
+      store.connected("lost", nextTry);
     } else {
-      patience ||= Number(setTimeout(() => { patience = 0; store.connected("lost", at); }, PATIENCE));
+      patience ||= Number(setTimeout(() => { patience = 0; store.connected("lost", nextTry); }, PATIENCE));
     }
   },
 });
