@@ -116,7 +116,7 @@ window.addEventListener("offline", socket.cut);
 window.addEventListener("online", socket.connect);
 // Whoever is back may find what failed meanwhile.
 effect(() => {
-  if (store.connection.value === "live" && gallery.reading.peek() === "error") gallery.retryMore();
+  if (store.connection.value === "live" && gallery.reading.peek() === "error") gallery.retry();
 });
 
 const place = document.getElementById("app");

@@ -29,6 +29,8 @@ export function createGallery({ api, store, router, toasts }) {
   const focusRequest = signal(0);
   const listing = computed(() => reconcile(read.value.listing, store.live.value, JSON.parse(read.value.query)));
   let request = new AbortController();
+  /** The last read once more. */
+  let again = () => {};
 
   effect(() => {
     query.value;
@@ -43,7 +45,7 @@ export function createGallery({ api, store, router, toasts }) {
 
   async function start() {
     const mine = query.peek();
-    if (mine !== read.peek().query || reading.peek() === "error") read.value = { query: mine, listing: NOTHING };
+    if (mine !== read.peek().query) read.value = { query: mine, listing: NOTHING };
     await page(null, (_, answer) => append(NOTHING, answer));
   }
 
@@ -56,6 +58,7 @@ export function createGallery({ api, store, router, toasts }) {
   async function page(cursor, join) {
     const mine = query.peek();
     const { view, q } = JSON.parse(mine);
+    again = () => void page(cursor, join);
     request.abort();
     request = new AbortController();
     const { signal: current } = request;
@@ -100,14 +103,10 @@ export function createGallery({ api, store, router, toasts }) {
     listing, reading, active, focusRequest,
     /** Whether the list on screen is still the one of another query. */
     stale: computed(() => read.value.query !== query.value),
-    retry: () => void start(),
+    retry: () => again(),
     more() {
       const { cursor, ended } = read.peek().listing;
       if (!ended && cursor && reading.peek() === "idle") void page(cursor, append);
-    },
-    retryMore() {
-      const { cursor } = read.peek().listing;
-      void (cursor ? page(cursor, append) : start());
     },
     /** @param {string} id @param {boolean} focus */
     activate(id, focus) {
@@ -120,15 +119,16 @@ export function createGallery({ api, store, router, toasts }) {
       const at = items.findIndex((image) => image.id === id);
       return { before: items[at - 1] ?? null, after: at < 0 ? null : items[at + 1] ?? null, position: at + 1 };
     },
-    /** To the trash, with a way back. @param {Image} image @param {{focus?: boolean}} [how] */
+    /** To the trash, with a way back; whether it is there. @param {Image} image @param {{focus?: boolean}} [how] @returns {Promise<boolean>} */
     async trash(image, { focus = false } = {}) {
       const heir = neighbourOf(image.id);
-      if (!await attempt(() => api.trash(image.id), image.id)) return;
+      if (!await attempt(() => api.trash(image.id), image.id)) return false;
       if (active.peek() === image.id) active.value = heir;
       if (focus) focusRequest.value += 1;
       toasts.show(t("gallery.trashed"), {
         action: { label: t("gallery.undo"), run: () => void this.restore(image, { focus: true }) },
       });
+      return true;
     },
     /** @param {Image} image @param {{focus?: boolean}} [how] */
     async restore(image, { focus = false } = {}) {

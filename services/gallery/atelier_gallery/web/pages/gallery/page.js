@@ -35,7 +35,7 @@ export function GalleryPage({ model, router, onExample }) {
     : reading === "error" ? h(Failure, { onRetry: model.retry })
     : h(Empty, { view, q, onExample, onClear: () => router.go({ q: "" }) })}
     <div class="gallery-end" aria-live="polite">
-      ${items.length > 0 && reading === "error" && h(Failure, { onRetry: model.retryMore })}
+      ${items.length > 0 && reading === "error" && h(Failure, { onRetry: model.retry })}
       ${items.length > 0 && reading === "loading" && !ended && html`<p class="hint">${t("gallery.loadingMore")}</p>`}</div>
   </section>`;
 }

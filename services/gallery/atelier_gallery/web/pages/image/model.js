@@ -23,7 +23,7 @@ export function createImagePage({ api, store, router, gallery, afterClosing }) {
 
   const image = computed(() => {
     const wanted = id.value;
-    if (!wanted) return null;
+    if (!wanted || store.live.value.deleted.has(wanted)) return null;
     const live = store.live.value.images.get(wanted);
     const listed = gallery.listing.value.items.find((each) => each.id === wanted);
     const own = fetched.value?.id === wanted ? fetched.value : null;
@@ -36,7 +36,7 @@ export function createImagePage({ api, store, router, gallery, afterClosing }) {
 
   async function loadImage() {
     const wanted = id.peek();
-    if (!wanted || image.peek()) return;
+    if (!wanted) return;
     failure.value = null;
     try {
       fetched.value = await api.image(wanted);
@@ -47,8 +47,7 @@ export function createImagePage({ api, store, router, gallery, afterClosing }) {
   }
 
   effect(() => {
-    id.value;
-    void loadImage();
+    if (id.value && !image.value) void loadImage();
   });
 
   effect(() => {
@@ -85,8 +84,7 @@ export function createImagePage({ api, store, router, gallery, afterClosing }) {
       const gone = image.peek();
       if (!gone) return;
       const { before, after } = this.neighbours.peek();
-      await gallery.trash(gone);
-      if (id.peek() !== gone.id) return;
+      if (!await gallery.trash(gone) || id.peek() !== gone.id) return;
       const next = after ?? before;
       if (next) this.show(next);
       else this.close();
