@@ -233,6 +233,44 @@ async def test_leaving_while_the_server_is_away_does_not_hang(
         await eventually(returned)
 
 
+async def test_a_cut_while_leaving_takes_nothing_new(
+    server: str, proxy: Proxy, prefix: str
+) -> None:
+    entered, leave, finish = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def handler(_: Event) -> None:
+        entered.set()
+        await finish.wait()
+
+    async def consume(bus: RabbitBus) -> None:
+        async with bus.consume(subscription(A), handler, grace=30):
+            await leave.wait()
+
+    async with (
+        opened(server, prefix) as other,
+        opened(proxy.url(server), prefix) as bus,
+        bus.consume(subscription(B), marker := Recorder()),
+        asyncio.TaskGroup() as group,
+    ):
+        leaving = group.create_task(consume(bus))
+        await other.publish(requested())
+        await entered.wait()
+        leave.set()
+        await marker.until(1)
+        proxy.cut()
+        for _ in range(3):  # by then this bus consumes again what it still consumes
+            await other.publish(event := requested())
+            while event.id not in marker.ids:
+                await marker.until(len(marker.seen) + 1)
+
+        async def returned() -> bool:
+            return await other.depth(A) == 4
+
+        await eventually(returned)
+        finish.set()
+        await leaving
+
+
 async def test_a_silent_server_is_transient_within_seconds_and_then_left(
     server: str, proxy: Proxy, prefix: str
 ) -> None:

@@ -30,11 +30,12 @@ class Feed:
         self._attach = attach
         self._settling: Settling | None = None
         self._channel: aiormq.Channel | None = None
+        self._leaving = False
         self.attached = asyncio.Event()
 
     async def run(self) -> None:
         lost = False
-        while True:
+        while not self._leaving:
             try:
                 with translated("consuming"):
                     await self._serve(declare=lost)
@@ -45,6 +46,7 @@ class Feed:
 
     async def stop(self) -> None:
         """Take nothing new; what is in hand can still be settled."""
+        self._leaving = True
         channel = self._channel
         if channel is None:
             return
@@ -72,6 +74,8 @@ class Feed:
         try:
             async with asyncio.timeout(REPLY_WITHIN):
                 settling = await self._attach(wrapper, channel)
+            if self._leaving:
+                return
             self._channel, self._settling = channel, settling
             self.attached.set()
             await _first(settling.run(), cancelled.wait(), _closed(channel))
