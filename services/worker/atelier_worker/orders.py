@@ -4,7 +4,7 @@ from datetime import datetime
 
 from atelier_core.contracts.catalogue import Catalogue, Model
 from atelier_core.contracts.fit import fitted
-from atelier_core.domain.request import AcceptedJob
+from atelier_core.domain.request import AcceptedJob, ImageRequest
 from atelier_core.domain.run import Call
 from atelier_core.domain.values import Money
 from atelier_worker.ports import Order
@@ -29,6 +29,13 @@ def new_call(
         sent_at=at,
         cost=Money.exactly("0") if model.free else Money.unknown(),
     )
+
+
+def parameters(request: ImageRequest, model: Model) -> dict[str, int | float | str]:
+    """What is asked of `model` beside words, size and seed; what it does not take is left out."""
+    taken = fitted(request, model)
+    asked = {"steps": taken.steps, "guidance": taken.guidance, "quality": taken.quality}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def order(job: AcceptedJob, model: Model, call: Call) -> Order:

@@ -4,12 +4,14 @@ import hashlib
 import logging
 from datetime import datetime
 
+from atelier_core.contracts.catalogue import Model
 from atelier_core.domain.media import BadImageError, MediaInfo, inspect
 from atelier_core.domain.outcome import ProducedImage
 from atelier_core.domain.request import AcceptedJob
 from atelier_core.domain.run import Call
 from atelier_core.domain.values import child_id
 from atelier_core.errors import AtelierError
+from atelier_worker.orders import parameters
 from atelier_worker.ports import Answer, Picture
 from atelier_worker.provenance import Provenance, embed
 
@@ -21,9 +23,16 @@ class NotAPictureError(AtelierError):
 
 
 def produce(
-    job: AcceptedJob, call: Call, answer: Answer, picture: Picture, *, at: datetime
+    job: AcceptedJob,
+    call: Call,
+    answer: Answer,
+    picture: Picture,
+    *,
+    model: Model | None,
+    at: datetime,
 ) -> tuple[ProducedImage, bytes]:
     """The description of a picture, and the bytes to store. Takes milliseconds per megabyte.
+    `model` is the one that was called, as far as it is known.
 
     Raises:
         NotAPictureError: it is not one of the formats taken, or damaged, or too large.
@@ -32,7 +41,7 @@ def produce(
         info = inspect(picture.data)
     except BadImageError as exc:
         raise NotAPictureError(str(exc)) from exc
-    data = _marked(job, call, answer, picture, info)
+    data = _marked(job, call, answer, picture, model=model, info=info)
     image = ProducedImage(
         id=child_id(job.id, picture.index),
         job_id=job.id,
@@ -49,7 +58,13 @@ def produce(
 
 
 def _marked(
-    job: AcceptedJob, call: Call, answer: Answer, picture: Picture, info: MediaInfo
+    job: AcceptedJob,
+    call: Call,
+    answer: Answer,
+    picture: Picture,
+    *,
+    model: Model | None,
+    info: MediaInfo,
 ) -> bytes:
     """The picture with its provenance in it; as it came if that cannot be written into it."""
     provenance = Provenance(
@@ -62,6 +77,7 @@ def _marked(
         width=info.width,
         height=info.height,
         style=job.request.style,
+        parameters=parameters(job.request, model) if model else {},
         provider_request_id=answer.provider_request_id,
         job_id=job.id,
         # Not the time of the call: drawn again after a death, the same picture is the same file.

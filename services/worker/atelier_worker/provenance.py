@@ -26,7 +26,9 @@ _NOT_OURS = "Only PNG, JPEG and WebP files can say where they come from."
 
 
 class Provenance(Value):
-    """How a picture came to be. `prompt_as_sent` is what the provider got."""
+    """How a picture came to be. `prompt_as_sent` is what the provider got; `model` is the
+    catalogue's id, with the provider's name in it.
+    """
 
     prompt: str
     negative_prompt: str | None = None

@@ -9,7 +9,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 CREATED_BY_AI = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-_A1111_NAMES = {"steps": "Steps", "sampler": "Sampler", "guidance": "CFG scale"}
+_A1111_NAMES = {"steps": "Steps", "guidance": "CFG scale", "quality": "Quality"}
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 _PREFIX = b"UNICODE\0"
 _SOFTWARE = b"Atelier\0"
@@ -62,7 +62,6 @@ def xmp(fields: Mapping[str, Any]) -> bytes:
    </dc:description>
    <Iptc4xmpExt:AIPromptInformation>{_xml(prompt)}</Iptc4xmpExt:AIPromptInformation>"""
     )
-    system = _xml(f"{fields['provider']}/{fields['model']}")
     return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -71,7 +70,7 @@ def xmp(fields: Mapping[str, Any]) -> bytes:
     xmlns:xmp="http://ns.adobe.com/xap/1.0/"
     xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">
    <Iptc4xmpExt:DigitalSourceType>{CREATED_BY_AI}</Iptc4xmpExt:DigitalSourceType>
-   <Iptc4xmpExt:AISystemUsed>{system}</Iptc4xmpExt:AISystemUsed>
+   <Iptc4xmpExt:AISystemUsed>{_xml(fields["model"])}</Iptc4xmpExt:AISystemUsed>
    <xmp:CreatorTool>Atelier</xmp:CreatorTool>
    <xmp:CreateDate>{fields["created_at"]}</xmp:CreateDate>{described}
   </rdf:Description>

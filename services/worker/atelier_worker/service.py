@@ -159,7 +159,7 @@ def _bench(
     changed = asyncio.Event()
     return Bench(
         records=Records(blobs, sleep=asyncio.sleep),
-        storing=Storing(blobs, trouble=trouble, clock=clock),
+        storing=Storing(blobs, book=book, trouble=trouble, clock=clock),
         publisher=publisher,
         providers=by_name,
         tokens={

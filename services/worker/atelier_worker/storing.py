@@ -4,8 +4,10 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
+from atelier_core.contracts.catalogue import Catalogue
 from atelier_core.domain.outcome import JobError, Outcome, ProducedImage, image_key
 from atelier_core.domain.request import AcceptedJob
 from atelier_core.domain.run import Call
@@ -33,8 +35,11 @@ class Kept:
 class Storing:
     """Keeps pictures, and finds those kept before."""
 
-    def __init__(self, blobs: BlobStore, *, trouble: Trouble, clock: Clock) -> None:
+    def __init__(
+        self, blobs: BlobStore, *, book: Catalogue, trouble: Trouble, clock: Clock
+    ) -> None:
         self._blobs = blobs
+        self._book = book
         self._trouble = trouble
         self._clock = clock
 
@@ -90,10 +95,9 @@ class Storing:
         self, job: AcceptedJob, call: Call, answer: Answer, picture: Picture
     ) -> ProducedImage:
         at = self._clock()
-        if len(picture.data) > IN_THREAD:
-            image, data = await asyncio.to_thread(produce, job, call, answer, picture, at=at)
-        else:
-            image, data = produce(job, call, answer, picture, at=at)
+        model = next(iter(self._book.find(call.model)), None)
+        look = partial(produce, job, call, answer, picture, model=model, at=at)
+        image, data = await asyncio.to_thread(look) if len(picture.data) > IN_THREAD else look()
         bill = Bill(call.id, answer.cost, answer.provider_request_id, answer.http_status)
         meta = particulars(image, bill)
 

@@ -61,7 +61,7 @@ def bench(blobs: BlobStore, liveness: Liveness, fake: FakeProvider) -> Bench:
     trouble = Trouble(sleep=no_sleep)
     return Bench(
         records=Records(blobs, sleep=no_sleep),
-        storing=Storing(blobs, trouble=trouble, clock=now),
+        storing=Storing(blobs, book=catalogue(), trouble=trouble, clock=now),
         publisher=Quiet(),
         providers={fake.name: fake},
         tokens={fake.name: Tokens(fake.concurrency, breaker=Breaker())},
