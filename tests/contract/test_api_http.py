@@ -302,6 +302,16 @@ async def test_what_cannot_be_done_is_said(api: Api) -> None:
         assert answer.json()["errors"][0]["pointer"] == pointer
 
 
+async def test_a_model_of_somebodys_own_has_a_name_that_can_be_shown() -> None:
+    async with running(providers=("compatible",)) as api:
+        fine = await api.http.post("/v1/jobs", json={**FOX, "model": "compatible/my model ü"})
+        assert fine.status_code == 202
+        for name in ("compatible/a\x00b", "compatible/a\x1b[31m", "compatible/a\r"):
+            wrong = await api.http.post("/v1/jobs", json={**FOX, "model": name})
+            assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid_request")
+            assert wrong.json()["errors"][0]["pointer"] == "/model"
+
+
 async def test_choices_travel_with_the_job(api: Api) -> None:
     asked = {
         **FOX,

@@ -120,7 +120,7 @@ class Parameters(BaseModel):
         None, max_length=64, description="One of the `qualities` of a model.", examples=["high"]
     )
     output_format: Literal["png", "jpeg", "webp"] = "png"
-    model: str = Field(
+    model: Annotated[str, _PRINTABLE] = Field(
         "auto",
         min_length=1,
         max_length=200,
