@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
+from atelier_api.settings import ApiSettings
 from atelier_core.errors import SettingsError
 from atelier_core.settings import Port, Settings
 from atelier_embedded.settings import EmbeddedSettings
@@ -78,3 +79,14 @@ def test_the_embedded_platform_hands_out_pictures_itself() -> None:
         ):
             EmbeddedSettings.load({"ATELIER_MEDIA_MODE": mode})
     assert EmbeddedSettings.load({"ATELIER_MEDIA_MODE": "proxy"}).media_mode == "proxy"
+
+
+def test_a_provider_that_is_none_is_a_sentence_of_the_api_too() -> None:
+    needed = {"ATELIER_AMQP_URL": "amqp://h", "ATELIER_MONGO_URL": "mongodb://h"}
+    known = ApiSettings.load({**needed, "ATELIER_PROVIDERS": "fal, demo,fake"})
+    assert known.providers == ("fal", "demo", "fake")
+    with pytest.raises(SettingsError) as error:
+        ApiSettings.load({**needed, "ATELIER_PROVIDERS": "demo,opneai"})
+    assert str(error.value).startswith("ATELIER_PROVIDERS names 'opneai'; there are: ")
+    assert "openai" in str(error.value)
+    assert "fake" not in str(error.value)

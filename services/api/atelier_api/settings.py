@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from atelier_core.contracts.catalogue import catalogue
+from atelier_core.errors import SettingsError
 from atelier_core.settings import HttpUrl, Port, Settings
 
 
@@ -21,3 +23,12 @@ class ApiSettings(Settings):
     providers: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
         (), alias="ATELIER_PROVIDERS"
     )
+
+    def check(self) -> None:
+        """Raises SettingsError: a provider is named that does not exist."""
+        super().check()
+        models = catalogue().models
+        known = {model.provider for model in models}
+        if unknown := [name for name in self.providers if name not in known]:
+            shown = ", ".join(dict.fromkeys(m.provider for m in models if m.auto != "never"))
+            raise SettingsError(f"ATELIER_PROVIDERS names {unknown[0]!r}; there are: {shown}.")
