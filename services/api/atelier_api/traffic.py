@@ -72,10 +72,14 @@ class Pace:
 
 
 class Depths:
-    """How full the lanes are, looked up beside the requests and only while there are some."""
+    """How full the lanes are, looked up beside the requests: while there are some, or one is full.
 
-    def __init__(self, source: EventSource) -> None:
+    Who was refused comes back much later, and must not be told of then what is true only now.
+    """
+
+    def __init__(self, source: EventSource, *, every: float = DEPTH_EVERY) -> None:
         self._source = source
+        self._every = every
         self._asked = asyncio.Event()
         self._full: frozenset[Lane] = frozenset()
 
@@ -85,7 +89,8 @@ class Depths:
 
     async def run(self) -> None:
         while True:
-            await self._asked.wait()
+            if not self._full:
+                await self._asked.wait()
             self._asked.clear()
             full = set()
             for lane, queue in QUEUES.items():
@@ -96,7 +101,7 @@ class Depths:
                 except (TransientError, TimeoutError):
                     log.warning("the depth of a lane is not known", extra={"queue": queue})
             self._full = frozenset(full)
-            await asyncio.sleep(DEPTH_EVERY)
+            await asyncio.sleep(self._every)
 
 
 class Traffic:

@@ -96,6 +96,21 @@ async def test_depths_are_looked_up_beside_requests(
         running.cancel()
 
 
+async def test_a_full_lane_is_watched_until_there_is_room() -> None:
+    queues = Queues(**{INTERACTIVE: MAX_LANE_DEPTH + 1, BULK: 0})
+    depths = Depths(queues, every=0.01)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(depths.run())
+        depths.full(Lane.INTERACTIVE)
+        while not depths._full:
+            await asyncio.sleep(0)
+        queues.depths[INTERACTIVE] = 0
+        while depths._full:  # and nobody asks
+            await asyncio.sleep(0)
+        assert depths.full(Lane.INTERACTIVE) is False, "the first to come again is let in"
+        running.cancel()
+
+
 async def test_a_full_lane_refuses() -> None:
     traffic = Traffic(Queues(), lambda: 0.0)
     traffic.depths._full = frozenset({Lane.BULK})
