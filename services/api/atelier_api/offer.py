@@ -92,13 +92,14 @@ def _reason(
         detail = "This leaves no provider that could draw it."
         return Code.UNSUPPORTED_PARAMETER, FieldError(f"{at}/providers", detail)
     where = "aspect_ratio" if request.aspect_ratio else "size"
-    can = meant[0].capabilities
-    known = ", ".join(can.aspect_ratios if request.aspect_ratio else can.sizes)
-    detail = (
-        f"No model draws that; {meant[0].name} draws: {known}."
-        if can.fixed_sizes
-        else f"No model draws that: sides have {can.min_side} to {can.max_side} pixels."
-    )
+    free = [m.capabilities for m in meant if not m.capabilities.fixed_sizes]
+    if free:
+        least, most = min(can.min_side for can in free), max(can.max_side for can in free)
+        detail = f"No model draws that: sides have {least} to {most} pixels."
+    else:
+        can = meant[0].capabilities
+        known = ", ".join(can.aspect_ratios if request.aspect_ratio else can.sizes)
+        detail = f"No model draws that; {meant[0].name} draws: {known}."
     return Code.UNSUPPORTED_PARAMETER, FieldError(f"{at}/{where}", detail)
 
 

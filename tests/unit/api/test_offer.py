@@ -126,6 +126,12 @@ def test_what_nobody_can_do(parameters: dict[str, object], code: Code, pointer: 
     assert (caught.value.code, caught.value.errors[0].pointer) == (code, pointer)
 
 
+def test_the_widest_bounds_are_told() -> None:
+    with pytest.raises(Problem) as caught:
+        offer(ask(model="auto", size="4096x4096"), book=BOOK, providers=ALL)
+    assert caught.value.detail == "/size: No model draws that: sides have 256 to 2048 pixels."
+
+
 def test_entries_win_over_what_is_shared() -> None:
     body = CreateBatch(
         prompts=("a", BatchPrompt(prompt="b", size="512x512", tags=())),
