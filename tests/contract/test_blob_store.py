@@ -243,6 +243,19 @@ async def test_list_of_more_than_a_page(blobs: BlobStore) -> None:
     assert await keys(blobs, "many/") == expected
 
 
+async def test_list_goes_on_past_what_is_deleted_meanwhile(blobs: BlobStore) -> None:
+    keys = [f"a/{number:03}" for number in range(450)]
+    for key in keys:
+        await blobs.put(key, b"1", content_type=PNG)
+    listed = []
+    async for info in blobs.list("a/"):
+        if not listed:
+            for key in keys[200:440]:
+                await blobs.delete(key)
+        listed.append(info.key)
+    assert set(keys[:200] + keys[440:]) <= set(listed)
+
+
 async def test_age_is_by_the_stores_clock_and_restarts_with_a_write(blobs: BlobStore) -> None:
     await blobs.put("a", b"1", content_type=PNG)
     with anyio.fail_after(10):

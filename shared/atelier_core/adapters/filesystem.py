@@ -208,15 +208,14 @@ class FileBlobStore:
     async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
         found = walk(self._blobs, check_prefix(prefix))
 
-        def page() -> list[BlobInfo]:
+        def page() -> list[tuple[str, Trailer | None]]:
             with translated_os(prefix):
-                keys = islice(found, _PAGE)
-                pairs = [(key, peek_blob(self._blobs / key)) for key in keys]
-            return [_info(key, trailer) for key, trailer in pairs if trailer is not None]
+                return [(key, peek_blob(self._blobs / key)) for key in islice(found, _PAGE)]
 
-        while infos := await self._run(page):
-            for info in infos:
-                yield info
+        while pairs := await self._run(page):
+            for key, trailer in pairs:
+                if trailer is not None:  # deleted meanwhile, or no blob
+                    yield _info(key, trailer)
 
     async def presign(
         self,
