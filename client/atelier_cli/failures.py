@@ -9,6 +9,8 @@ from atelier_cli.text import printable
 from atelier_client import ApiError, Unreachable
 
 _NO_KEY = "The server wants a valid key: --api-key or ATELIER_API_KEY"
+# Of these nobody knows whether a submission was accepted; only our own services name an id.
+_OPEN = ("service_unavailable", "internal_error", "unexpected_answer", "idempotency_in_progress")
 
 
 class Exit(IntEnum):
@@ -74,10 +76,10 @@ def sentence(failure: Exception) -> str:
         known = failure.code == "unauthenticated"  # the server's sentence is for HTTP
         detail = _NO_KEY if known else failure.detail.rstrip(".")
         text = f"{printable(detail)} ({printable(about)}).{''.join(places)}"
-        return text + (_unknown(failure.idempotency_key) if failure.job_id else "")
+        return text + (_unknown(failure) if failure.retryable and failure.code in _OPEN else "")
     if isinstance(failure, Unreachable):
         text = f"{printable(failure.detail).rstrip('.')}."
-        return text + (_unknown(failure.idempotency_key) if failure.sent else "")
+        return text + (_unknown(failure) if failure.sent else "")
     if isinstance(failure, OSError):
         where = f"{failure.filename}: " if failure.filename else ""
         return printable(f"{where}{failure.strerror or failure}.")
@@ -94,12 +96,14 @@ def _news(error: Any, failure: ApiError) -> bool:
     return (_place(error) if several else str(error.get("detail", ""))) not in failure.detail
 
 
-def _unknown(key: str | None) -> str:
-    if key is None:
+def _unknown(failure: ApiError | Unreachable) -> str:
+    if failure.idempotency_key is None:
         return ""
+    known = isinstance(failure, ApiError) and (failure.job_id or failure.batch_id)
     return (
-        "\n  It may have been accepted all the same. Repeat it with"
-        f" --idempotency-key {printable(key)} and nothing is drawn twice."
+        f"\n  It may have been accepted all the same{f', as {printable(known)}' if known else ''}."
+        f" Repeat it with --idempotency-key {printable(failure.idempotency_key)}"
+        " and nothing is drawn twice."
     )
 
 

@@ -90,9 +90,35 @@ def test_an_unknown_outcome_says_how_to_repeat() -> None:
     never = Unreachable("x", sent=False)
     never.idempotency_key = "k1"
     assert "k1" not in sentence(never)
-    away = refusal(job_id="j1", code="service_unavailable", status=503)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "more"),
+    [
+        ("service_unavailable", 503, {"job_id": "j1"}),
+        ("service_unavailable", 503, {"batch_id": "b1"}),
+        ("service_unavailable", 503, {}),  # the front door's
+        ("unexpected_answer", 504, {}),  # another proxy's
+        ("internal_error", 500, {}),
+    ],
+)
+def test_an_answer_that_leaves_it_open_says_how_to_repeat(
+    code: str, status: int, more: dict[str, str]
+) -> None:
+    away = refusal(code=code, status=status, retryable=True, **more)
     away.idempotency_key = "k2"
-    assert "--idempotency-key k2" in sentence(away)
+    assert "Repeat it with --idempotency-key k2 " in sentence(away)
+    assert all(f", as {known}." in sentence(away) for known in more.values())
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("queue_full", 429), ("no_provider_available", 503), ("unexpected_answer", 200)],
+)
+def test_what_was_not_accepted_is_not_said_to_be(code: str, status: int) -> None:
+    refused = refusal(code=code, status=status, retryable=status != 200)
+    refused.idempotency_key = "k2"
+    assert "accepted" not in sentence(refused)
 
 
 def test_a_refusal_for_programs_is_the_servers_problem() -> None:
