@@ -36,7 +36,7 @@ class Operations:
         return flows.ask(call, self.retry)
 
     def dry_run(self, prompts: str | Sequence[Entry], parameters: Mapping[str, Any]) -> Flow[Raw]:
-        return flows.ask(requests.dry_run(prompts, parameters, key=_fresh()), self.retry)
+        return flows.ask(requests.dry_run(prompts, parameters), self.retry)
 
     def providers(self) -> Flow[list[Raw]]:
         return flows.catalogue("providers", self.retry)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -12,24 +13,23 @@ HOLD = 30.0  # seconds for which the server may hold a long poll
 IDLE = 45.0  # seconds of silence after which a live stream is dead: it says something every 20
 
 
-def submit(prompt: str, parameters: Mapping[str, Any], *, key: str) -> Call:
+def submit(prompt: str, parameters: Mapping[str, Any], *, key: str | None) -> Call:
     return _post("/v1/jobs", _given({"prompt": prompt, **parameters}), key=key)
 
 
-def submit_batch(prompts: Iterable[Entry], shared: Mapping[str, Any], *, key: str) -> Call:
+def submit_batch(prompts: Iterable[Entry], shared: Mapping[str, Any], *, key: str | None) -> Call:
     entries = [p if isinstance(p, str) else _given(p) for p in prompts]
     return _post("/v1/batches", {"prompts": entries, **_given(shared)}, key=key)
 
 
-def dry_run(prompts: str | Sequence[Entry], parameters: Mapping[str, Any], *, key: str) -> Call:
+def dry_run(prompts: str | Sequence[Entry], parameters: Mapping[str, Any]) -> Call:
+    """Without a key: there is nothing that could be accepted."""
     call = (
-        submit(prompts, parameters, key=key)
+        submit(prompts, parameters, key=None)
         if isinstance(prompts, str)
-        else submit_batch(prompts, parameters, key=key)
+        else submit_batch(prompts, parameters, key=None)
     )
-    return Call(
-        call.method, call.path, query=(("dry_run", "true"),), headers=call.headers, body=call.body
-    )
+    return replace(call, query=(("dry_run", "true"),))
 
 
 def retry(job_id: str, *, key: str) -> Call:
@@ -73,8 +73,8 @@ def segment(identifier: str) -> str:
     return quote(identifier.encode(errors="surrogateescape"), safe="")
 
 
-def _post(path: str, body: Any, *, key: str) -> Call:
-    headers = {"Idempotency-Key": key}
+def _post(path: str, body: Any, *, key: str | None) -> Call:
+    headers = {} if key is None else {"Idempotency-Key": key}
     if body is None:
         return Call("POST", path, headers=headers)
     headers["Content-Type"] = "application/json"

@@ -43,6 +43,15 @@ def test_waits_grow_and_are_bounded(world: Any, say: Any) -> None:
     assert caught.value.idempotency_key == "k"
 
 
+@pytest.mark.parametrize("prompts", ["x", ["x", "y"]])
+def test_a_dry_run_has_no_key_to_be_repeated_with(world: Any, say: Any, prompts: Any) -> None:
+    w = world(*[say.cut() for _ in range(4)])
+    with pytest.raises(Unreachable) as caught:
+        w.run(Operations(PLAIN).dry_run(prompts, {}))
+    assert w.asked[0].query == (("dry_run", "true"),)
+    assert caught.value.idempotency_key is None
+
+
 def test_retry_after_is_honoured(world: Any, say: Any) -> None:
     busy = say.problem(429, "rate_limited", retryable=True, after=7)
     w = world(busy, say.reply(202, {}))
