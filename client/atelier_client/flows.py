@@ -79,9 +79,10 @@ def wait_for_batch(
     """The batch once all its jobs are done; raises TimeoutError after `timeout` seconds."""
     until, pause = None if timeout is None else clock() + timeout, 0.25
     while not batch.get("done"):
-        if until is not None and clock() + pause > until:
+        left = pause if until is None else until - clock()
+        if left <= 0:
             raise TimeoutError(f"Batch {batch['id']} is not done after {timeout:g} s; it runs on.")
-        yield Pause(pause)
+        yield Pause(min(pause, left))
         pause = min(2.0, pause * 1.5)
         batch = yield from ask(Call("GET", f"/v1/batches/{segment(batch['id'])}"), retry)
     return batch

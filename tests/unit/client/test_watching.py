@@ -204,10 +204,17 @@ def test_waiting_ends_in_time(world: Any, say: Any, job: Any) -> None:
 
 def test_waiting_for_a_batch_ends_in_time(world: Any, say: Any) -> None:
     batch = {"id": "b1", "done": False}
-    w = world(*[say.reply(200, batch)] * 2)
+    w = world(*[say.reply(200, batch)] * 3)
     with pytest.raises(TimeoutError):
         w.run(wait_for_batch(batch, timeout=1.0, retry=PLAIN, clock=lambda: w.now))
-    assert w.now <= 1.0
+    assert w.now == 1.0  # not before: what is done at the last moment is done
+
+
+def test_a_batch_that_is_done_just_in_time_is_done(world: Any, say: Any) -> None:
+    batch = {"id": "b1", "done": False}
+    w = world(say.reply(200, batch), say.reply(200, batch), say.reply(200, {**batch, "done": True}))
+    done = w.run(wait_for_batch(batch, timeout=1.0, retry=PLAIN, clock=lambda: w.now))
+    assert done["done"]
 
 
 def test_a_list_is_read_page_by_page(world: Any, say: Any) -> None:
