@@ -62,6 +62,7 @@ class FakeOpenAI(FakeVendor):
         self.headers: list[Any] = []
         self.entries: list[dict[str, Any]] | None = None
         self.usage = True
+        self.tokens = TOKENS  # that a picture is said to have taken
         self.offered = {*FAMILY, "gpt-6", "tts-1"}
         self.restricted: int | None = None
 
@@ -108,9 +109,9 @@ class FakeOpenAI(FakeVendor):
         if self.usage:
             text = len(body["prompt"])
             answer["usage"] = {
-                "total_tokens": text + TOKENS * count,
+                "total_tokens": text + self.tokens * count,
                 "input_tokens": text,
-                "output_tokens": TOKENS * count,
+                "output_tokens": self.tokens * count,
                 "input_tokens_details": {"text_tokens": text, "image_tokens": 0},
             }
         return web.json_response(answer, headers={"x-request-id": "req_1"})

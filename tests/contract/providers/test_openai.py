@@ -74,6 +74,15 @@ async def test_only_what_the_model_knows_is_sent(
     assert set(vendor.bodies[1]) == {"model", "prompt", "n", "size"}
 
 
+async def test_a_picture_of_no_tokens_was_not_free(
+    provider: OpenAIProvider, vendor: FakeOpenAI
+) -> None:
+    """Servers in between, such as LiteLLM, fill in zeros where they are not told."""
+    vendor.tokens = 0
+    answer = await provider.generate(fox(), Listening())
+    assert answer.cost == Money(amount="0.053", status="estimated")
+
+
 async def test_tokens_decide_the_cost(provider: OpenAIProvider, vendor: FakeOpenAI) -> None:
     answer = await provider.generate(fox(indexes=(0, 1)), Listening())
     # 9 tokens of the prompt at 5 dollars a million, 2 x 1056 of pictures at 30

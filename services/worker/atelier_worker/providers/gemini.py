@@ -98,12 +98,14 @@ def body_of(order: Order, model: Model) -> dict[str, Any]:
 
 def cost_of(model: Model, usage: Usage | None, pictures: int) -> Money | None:
     """By the tokens that were used; else the list price of what came, if something came."""
-    by_tokens = usage and metered(
-        model,
-        text_in=usage.prompt_token_count,
-        image_out=usage.of_pictures,
-        text_out=usage.of_words,
-    )
+    by_tokens = None
+    if usage and (usage.candidates_token_count or not pictures):  # a picture is never of none
+        by_tokens = metered(
+            model,
+            text_in=usage.prompt_token_count,
+            image_out=usage.of_pictures,
+            text_out=usage.of_words,
+        )
     return by_tokens or (listed(model, pictures) if pictures else None)
 
 

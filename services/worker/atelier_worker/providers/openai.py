@@ -110,5 +110,7 @@ def size_of(order: Order, model: Model) -> str:
 
 def cost_of(model: Model, usage: Usage | None, pictures: int) -> Money:
     """By the tokens that were used, or the list price if the answer does not tell."""
-    by_tokens = usage and metered(model, text_in=usage.input_tokens, image_out=usage.output_tokens)
-    return by_tokens or listed(model, pictures)
+    if usage is None or not usage.output_tokens:  # a picture of no tokens was not counted
+        return listed(model, pictures)
+    counted = metered(model, text_in=usage.input_tokens, image_out=usage.output_tokens)
+    return counted or listed(model, pictures)
