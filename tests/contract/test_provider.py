@@ -429,6 +429,8 @@ def test_no_provider_opens_a_client_of_its_own() -> None:
         ("inf", None),
         ("9e99", 3600.0),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 +99999999999999", None),
+        ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", None),
     ],
 )
 def test_retry_after_is_read_as_written(value: str, seconds: float | None) -> None:

@@ -163,6 +163,13 @@ def said(text: str) -> dict[str, str]:
             55.0,
             0,
         ),
+        (
+            Trouble(status=429, headers={"ratelimit": '"api";r=0;t=900000'}),
+            Fault.RATE_LIMITED,
+            429,
+            3600.0,
+            0,
+        ),
         (Trouble(status=429), Fault.RATE_LIMITED, 429, None, 0),
         (
             Trouble(status=503, body={"error": "loading", "estimated_time": 20.0}),

@@ -159,6 +159,7 @@ async def test_a_canceled_call_is_billed_as_far_as_is_known(
 
 
 THROTTLED = {"detail": "Request was throttled. Your rate limit resets in ~30s.", "status": 429}
+FOR_A_DAY = {"detail": "Request was throttled. Your rate limit resets in ~86400s."}
 
 
 @pytest.mark.parametrize(
@@ -169,6 +170,7 @@ THROTTLED = {"detail": "Request was throttled. Your rate limit resets in ~30s.",
         (Trouble(status=422), Fault.INVALID_REQUEST, 422, None, 0),
         (Trouble(status=404), Fault.MODEL_UNAVAILABLE, 404, None, 0),
         (Trouble(status=429, body=THROTTLED), Fault.RATE_LIMITED, 429, 30.0, 0),
+        (Trouble(status=429, body=FOR_A_DAY), Fault.RATE_LIMITED, 429, 3600.0, 0),
         (Trouble(status=429, headers={"retry-after": "7"}), Fault.RATE_LIMITED, 429, 7.0, 0),
         (Trouble(status=429), Fault.RATE_LIMITED, 429, None, 0),
         (Trouble(status=500), Fault.TRANSPORT, 500, None, 0),

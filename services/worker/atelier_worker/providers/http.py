@@ -183,7 +183,7 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
         pass
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if at.tzinfo is None:
         return None

@@ -143,7 +143,7 @@ def refused(response: httpx.Response, raw: bytes) -> ProviderError:
             error.fault = Fault.MODEL_UNAVAILABLE
     elif error.retry_after is None and error.fault is Fault.RATE_LIMITED:
         found = _RESETS.search(response.headers.get("ratelimit", ""))
-        error.retry_after = float(found[1]) if found else None
+        error.retry_after = believable(float(found[1])) if found else None
     elif error.retry_after is None and error.fault is Fault.OVERLOADED:
         try:
             seconds = _Loading.model_validate_json(raw).estimated_time

@@ -21,7 +21,7 @@ from atelier_worker.providers.checks import checked_key, checked_url
 from atelier_worker.providers.costs import listed
 from atelier_worker.providers.fetch import Fetcher
 from atelier_worker.providers.fitting import model_of, vendors_name
-from atelier_worker.providers.http import open_client, status_error
+from atelier_worker.providers.http import believable, open_client, status_error
 from atelier_worker.providers.patience import USUAL, Pace, fraction_in
 from atelier_worker.providers.replicate_input import Described
 from atelier_worker.providers.talk import Talk, Wire
@@ -179,7 +179,7 @@ def _refused(response: httpx.Response, raw: bytes) -> ProviderError:
     error = status_error(response, detail, request_id=None)
     if error.fault is Fault.RATE_LIMITED and error.retry_after is None:  # it is in the text
         found = _RESETS.search(raw[:4_000])
-        error.retry_after = float(found[1]) if found else None
+        error.retry_after = believable(float(found[1])) if found else None
     return error
 
 
