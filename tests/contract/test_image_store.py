@@ -11,6 +11,7 @@ from atelier_core.domain.image import Image
 from atelier_core.domain.values import new_id
 from atelier_gallery.lists import NO_WORD
 from atelier_gallery.ports import Change, ImageFilter, ImageStore, Page, Place
+from atelier_gallery.words import words_of
 from gallery_stories import accepted, at, picture
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
@@ -83,6 +84,8 @@ async def test_search_finds_whole_words_whatever_their_case(images: ImageStore) 
         new("東京の夜"),
         new("🦊 snake_case"),
         new("the AND OR NOT words"),
+        new("ᦅᦱᧃ"),
+        new("ダ・ヴィンチ"),
     )
     assert await found(images, words=("red",)) == ["A Red Fox", "a red house"]
     assert await found(images, words=("red", "fox")) == ["A Red Fox"]
@@ -94,6 +97,9 @@ async def test_search_finds_whole_words_whatever_their_case(images: ImageStore) 
     assert await found(images, words=("the",)) == ["foxes in the snow", "the AND OR NOT words"]
     assert await found(images, words=("re",)) == []
     assert await found(images, words=("🦊",)) == ["🦊 snake_case"]
+    assert await found(images, words=words_of("ᦅᦱᧃ")) == ["ᦅᦱᧃ"]
+    assert await found(images, words=words_of("ヴィ・ン")) == ["ダ・ヴィンチ"]
+    assert words_of("・") == ()
     assert await found(images, words=(NO_WORD,)) == []
 
 

@@ -5,7 +5,10 @@ import unicodedata
 
 LONGEST = 64  # characters: databases limit the length of what they index
 
-_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_UNSPACED = re.compile(
+    "[\u1980-\u19df\u1cf2\u1cf3"  # vowels in them are no letters to every database
+    "\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
+)
 _ASCII = re.compile(r"[a-z0-9]+")
 
 
