@@ -65,14 +65,15 @@ class FakeHuggingFace(FakeVendor):
 
     async def _fal(self, request: web.Request) -> web.Response:
         known = {"prompt", "image_size", "seed", "num_inference_steps", "guidance_scale"}
-        body = await self._accepted(request, known | {"negative_prompt"})
+        body = await self._accepted(request, known | {"negative_prompt", "output_format"})
         self.paid.append("fal-ai")
         url = self.draw("x.png", **body["image_size"], seed=body["seed"])
         return web.json_response({"images": [{"url": url}], "has_nsfw_concepts": [self.black]})
 
     async def _together(self, request: web.Request) -> web.Response:
         known = {"prompt", "model", "response_format", "width", "height", "steps", "seed"}
-        body = await self._accepted(request, known | {"negative_prompt", "guidance_scale"})
+        known |= {"negative_prompt", "guidance_scale", "output_format"}
+        body = await self._accepted(request, known)
         if body["response_format"] != "base64":
             raise RefusalError(422, {"error": {"message": "response_format"}})
         return self._packed(body["width"], body["height"], body["seed"])

@@ -48,6 +48,7 @@ async def both() -> AsyncIterator[HuggingFace]:
             {
                 "prompt": "a red fox",
                 "image_size": {"width": 768, "height": 512},
+                "output_format": "png",
                 "seed": 7,
                 "num_inference_steps": 30,
                 "guidance_scale": 4.0,
@@ -60,6 +61,7 @@ async def both() -> AsyncIterator[HuggingFace]:
                 "prompt": "a red fox",
                 "model": "their/name",
                 "response_format": "base64",
+                "output_format": "png",
                 "width": 768,
                 "height": 512,
                 "seed": 7,

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from atelier_core.contracts.catalogue import Model
 from atelier_worker.ports import Fault, Order, ProviderError
+from atelier_worker.providers.fitting import format_of
 from atelier_worker.providers.http import believable, request_id, status_error
 from atelier_worker.providers.images_api import unpacked
 from atelier_worker.providers.talk import Wire
@@ -68,6 +69,12 @@ def _common(order: Order, model: Model, *, steps: str) -> dict[str, Any]:
     return wanted
 
 
+def _format(order: Order, model: Model) -> dict[str, str]:
+    """Unasked, most partners draw JPEG."""
+    kind = format_of(order, model)
+    return {} if kind is None else {"output_format": kind}
+
+
 def _size(order: Order) -> dict[str, int]:
     return {"width": order.width, "height": order.height}
 
@@ -79,12 +86,12 @@ def _own_body(order: Order, model: Model, _: str) -> Mapping[str, Any]:
 
 def _fal_body(order: Order, model: Model, _: str) -> Mapping[str, Any]:
     common = _common(order, model, steps="num_inference_steps")
-    return {"prompt": order.prompt, "image_size": _size(order)} | common
+    return {"prompt": order.prompt, "image_size": _size(order)} | common | _format(order, model)
 
 
 def _together_body(order: Order, model: Model, name: str) -> Mapping[str, Any]:
     fixed = {"prompt": order.prompt, "model": name, "response_format": "base64"}
-    return fixed | _size(order) | _common(order, model, steps="steps")
+    return fixed | _size(order) | _common(order, model, steps="steps") | _format(order, model)
 
 
 def _nscale_body(order: Order, _: Model, name: str) -> Mapping[str, Any]:
