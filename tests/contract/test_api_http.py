@@ -445,6 +445,19 @@ async def test_a_batch_of_a_thousand_long_prompts_fits(api: Api) -> None:
     assert event.lane is Lane.BULK
 
 
+async def test_a_batch_that_no_broker_takes_is_refused(api: Api) -> None:
+    """RabbitMQ takes 16 MiB in one message, and what is shared is in it for each entry."""
+    shared = {"negative_prompt": "狐" * 4000, "metadata": {str(i): "狐" * 512 for i in range(16)}}
+    for path in ("/v1/batches", "/v1/batches?dry_run=true"):
+        fits = await api.http.post(path, json={"prompts": ["a"] * 400, **shared})
+        assert fits.status_code in (200, 202), fits.text
+        answer = await api.http.post(path, json={"prompts": ["a"] * 500, **shared}, headers=KEY)
+        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+        assert "in parts" in answer.json()["detail"]
+    parts = await api.http.post("/v1/batches", json={"prompts": ["a"] * 250}, headers=KEY)
+    assert parts.status_code == 202
+
+
 async def test_lanes(api: Api) -> None:
     async def lane(path: str, body: Any) -> Lane:
         answer = await api.http.post(path, json=body)

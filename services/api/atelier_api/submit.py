@@ -10,14 +10,15 @@ from atelier_api.body import CreateBatch, CreateJob, image_request, refuse_unbui
 from atelier_api.dry import DryRun, dry_run
 from atelier_api.offer import Offer, offer
 from atelier_api.once import Acceptance, Once, Request, fingerprint
+from atelier_api.orders import Order, refuse_oversized
 from atelier_api.ports import Scope
 from atelier_api.traffic import Traffic
 from atelier_core.contracts.catalogue import Catalogue
-from atelier_core.contracts.events import BatchEntry, BatchRequested, JobRequested
+from atelier_core.contracts.events import BatchRequested, JobRequested
 from atelier_core.contracts.problems import Code, Problem, not_found
 from atelier_core.domain.batch import summarise
 from atelier_core.domain.job import Job, accept
-from atelier_core.domain.request import AcceptedJob, ImageRequest, Lane, Priority
+from atelier_core.domain.request import ImageRequest, Lane, Priority
 from atelier_core.domain.values import child_id, is_id
 from atelier_core.errors import TransientError
 from atelier_core.ports import EventPublisher, JobReader
@@ -36,29 +37,6 @@ class Caller:
     @property
     def scope(self) -> Scope | None:
         return Scope(self.owner, "POST", self.path, self.key) if self.key is not None else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
-    """One job to be: its request, what may draw it, and what comes with it."""
-
-    request: ImageRequest
-    offer: Offer
-    tags: tuple[str, ...]
-    metadata: dict[str, str]
-    retried_from: str | None = None
-
-    def accepted(self, job_id: str, owner: str, at: datetime) -> AcceptedJob:
-        return AcceptedJob(
-            id=job_id,
-            owner=owner,
-            retried_from=self.retried_from,
-            request=self.request,
-            tags=self.tags,
-            metadata=self.metadata,
-            warnings=self.offer.warnings,
-            created_at=at,
-        )
 
 
 class Submit:
@@ -95,7 +73,7 @@ class Submit:
         old = await self._known(job_id, caller.owner)
         if not old.done:
             raise Problem(Code.JOB_NOT_DONE, "The job is not done: there is nothing to retry.")
-        order = _Order(
+        order = Order(
             request=old.request,
             offer=self._offer(old.request),
             tags=old.tags,
@@ -108,15 +86,7 @@ class Submit:
         """Accept a batch: one message, all of it or nothing."""
         orders = self._orders(body)
         lane = self._lane(caller, orders)
-        entries = tuple(
-            BatchEntry(
-                request=order.request,
-                tags=order.tags,
-                metadata=order.metadata,
-                warnings=order.offer.warnings,
-            )
-            for order in orders
-        )
+        entries = tuple(order.entry for order in orders)
 
         async def send(batch_id: str, at: datetime) -> None:
             await self._publisher.publish(
@@ -182,7 +152,7 @@ class Submit:
         return job
 
     async def _single(
-        self, order: _Order, caller: Caller, body_fingerprint: str
+        self, order: Order, caller: Caller, body_fingerprint: str
     ) -> tuple[Job, Acceptance]:
         lane = self._lane(caller, (order,))
 
@@ -202,23 +172,25 @@ class Submit:
         job = order.accepted(acceptance.id, caller.owner, acceptance.created_at)
         return accept(job), acceptance
 
-    def _orders(self, body: CreateBatch) -> tuple[_Order, ...]:
+    def _orders(self, body: CreateBatch) -> tuple[Order, ...]:
         wrong = [*body.unbuilt()]
         for index, entry in enumerate(body.prompts):
             if isinstance(entry, CreateJob):
                 wrong += entry.unbuilt(f"/prompts/{index}")
         refuse_unbuilt(*wrong)
-        return tuple(
+        orders = tuple(
             self._priced(job, f"/prompts/{index}") for index, job in enumerate(body.jobs())
         )
+        refuse_oversized(orders)
+        return orders
 
-    def _order(self, body: CreateJob) -> _Order:
+    def _order(self, body: CreateJob) -> Order:
         refuse_unbuilt(*body.unbuilt())
         return self._priced(body, "")
 
-    def _priced(self, body: CreateJob, at: str) -> _Order:
+    def _priced(self, body: CreateJob, at: str) -> Order:
         request = image_request(body)
-        return _Order(
+        return Order(
             request=request,
             offer=self._offer(request, at),
             tags=body.tags,
@@ -229,7 +201,7 @@ class Submit:
         on = self._traffic.workers.likely_on()
         return offer(request, book=self._book, providers=self._providers, on=on, at=at)
 
-    def _lane(self, caller: Caller, orders: Sequence[_Order]) -> Lane:
+    def _lane(self, caller: Caller, orders: Sequence[Order]) -> Lane:
         images = sum(order.request.n for order in orders)
         priorities = [order.request.priority for order in orders]
         lane = self._traffic.lane(caller.owner, priorities=priorities, images=images)
@@ -238,5 +210,5 @@ class Submit:
             self._traffic.pace.count(caller.owner, sum(request.n for request in normal))
         return lane
 
-    def _admit(self, lane: Lane, orders: Sequence[_Order]) -> None:
+    def _admit(self, lane: Lane, orders: Sequence[Order]) -> None:
         self._traffic.admit(lane, served=all(order.offer.on for order in orders))
