@@ -59,10 +59,10 @@ def request_of(http: httpx.Client | httpx.AsyncClient, call: Call) -> httpx.Requ
 
 
 def unreachable(http: httpx.Client | httpx.AsyncClient, cause: httpx.RequestError) -> Unreachable:
-    """`cause` in a sentence that names the server."""
+    """`cause` in a sentence that names the server, without a user and password in its address."""
     reason = str(cause).strip() or type(cause).__name__
     before = isinstance(cause, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    origin = str(http.base_url).rstrip("/")
+    origin = str(http.base_url.copy_with(userinfo=b"")).rstrip("/")
     return Unreachable(f"{origin} cannot be reached: {reason}", sent=not before)
 
 

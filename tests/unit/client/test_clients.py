@@ -80,6 +80,14 @@ async def test_nobody_there() -> None:
             await awaited.get_job("j1")
 
 
+async def test_a_password_in_an_address_is_not_said() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    client = Client(f"http://me:hush@{address}", retry=SOON)
+    with client, pytest.raises(Unreachable, match=f"^http://{address} cannot") as lost:
+        client.get_job("j1")
+    assert "hush" not in str(lost.value)
+
+
 async def test_a_server_that_says_nothing_is_not_waited_for_for_ever(
     server: Any, turn: Any
 ) -> None:
