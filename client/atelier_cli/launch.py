@@ -5,7 +5,7 @@ says so. Nothing here may import more than the standard library.
 import sys
 from importlib import import_module
 
-_USAGE = 2
+_USAGE, _INTERRUPTED = 2, 130
 _SETTINGS = "https://github.com/atelier-images/atelier#settings"
 
 
@@ -52,6 +52,8 @@ def _start(module: str, *, extra: str, what: str) -> None:
             raise
         sentence = f"{what} is not installed here: pip install 'atelier-images[{extra}]'."
         sys.exit(_refused(sentence))
+    except KeyboardInterrupt:  # importing takes long enough for people to change their mind
+        sys.exit(_INTERRUPTED)
     main()
 
 

@@ -10,14 +10,17 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 SOURCES = ("client", "shared", "services/api", "services/worker", "services/gallery")
+PATHS = [str(ROOT / source) for source in SOURCES]
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 
 
-def bare(script: str, *args: str) -> "subprocess.CompletedProcess[str]":
+def bare(
+    script: str, *args: str, first: Path = ROOT / "client"
+) -> "subprocess.CompletedProcess[str]":
     module, function = SCRIPTS[script].split(":")
     return subprocess.run(
         [sys.executable, "-S", "-c", f"from {module} import {function} as go; go()", *args],
-        env={"PYTHONPATH": os.pathsep.join(str(ROOT / s) for s in SOURCES)},
+        env={"PYTHONPATH": os.pathsep.join([str(first), *PATHS])},
         capture_output=True,
         text=True,
         timeout=30,
@@ -59,3 +62,11 @@ def test_a_service_refuses_arguments(script: str) -> None:
     done = bare(script, "--port", "1")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"{script} takes no arguments; see {script} --help.\n"
+
+
+def test_ctrl_c_before_it_has_begun_is_quiet(tmp_path: Path) -> None:
+    (tmp_path / "atelier_worker").mkdir()
+    (tmp_path / "atelier_worker/__init__.py").touch()
+    (tmp_path / "atelier_worker/main.py").write_text("raise KeyboardInterrupt")
+    done = bare("atelier-worker", first=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
