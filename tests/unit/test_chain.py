@@ -162,6 +162,25 @@ def test_fixed_sizes_are_asked_for_only_what_is_near_them(
     assert can_draw(ImageRequest.model_validate({"prompt": "a fox", **asked}), fixed) is drawn
 
 
+@pytest.mark.parametrize(
+    ("asked", "drawn", "adjusted"),
+    [
+        ({}, True, {}),
+        ({"aspect_ratio": "9:21"}, True, {}),
+        ({"size": "1536x1536"}, True, {}),
+        ({"size": "512x512"}, True, {"size": "parameter_adjusted"}),
+        ({"size": "1344x768"}, True, {"size": "parameter_adjusted"}),
+        ({"size": "2048x512"}, False, {"size": "parameter_adjusted"}),
+    ],
+)
+def test_a_model_that_is_asked_for_shapes_only_says_so(
+    asked: dict[str, str], *, drawn: bool, adjusted: dict[str, str]
+) -> None:
+    [core] = catalogue().find("stability/core")
+    assert can_draw(ImageRequest.model_validate({"prompt": "a fox", **asked}), core) is drawn
+    assert missed(core, **asked) == adjusted
+
+
 def missed(of: Model, **asked: Any) -> dict[str, str]:
     request = ImageRequest.model_validate({"prompt": "a fox", **asked})
     return {short.name: short.code for short in shortfalls(request, of)}

@@ -51,7 +51,8 @@ def can_draw(request: ImageRequest, model: Model) -> bool:
     if not can.fixed_sizes:
         return True
     shape = log(width / height)
-    return any(abs(_shape(size) - shape) <= _TOLERANCE for size in can.sizes)
+    shapes = (*can.sizes, *can.aspect_ratios)
+    return any(abs(_shape(known) - shape) <= _TOLERANCE for known in shapes)
 
 
 def fitted(request: ImageRequest, model: Model) -> Fitted:
@@ -119,6 +120,7 @@ def _within(bounds: tuple[_N, _N], value: _N) -> _N:
 
 
 @cache
-def _shape(size: str) -> float:
-    width, height = size.split("x")
+def _shape(of: str) -> float:
+    """Of a size ("1024x768") or a ratio ("4:3")."""
+    width, height = of.replace(":", "x").split("x")
     return log(int(width) / int(height))
