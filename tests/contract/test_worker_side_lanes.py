@@ -119,6 +119,22 @@ async def test_pictures_get_thumbnails_off_the_path(here: Stage) -> None:
     assert all(e.blurhash and not e.error for e in here.of(ImageDerived))
 
 
+async def test_a_thumbnail_is_there_already_and_the_blurhash_is_made_all_the_same(
+    here: Stage,
+) -> None:
+    """Who looks at a picture before its turn has the thumbnail made, and nothing else."""
+    await here.worker(FakeProvider())
+    wanted = job()
+    await here.request(wanted)
+    end = await here.end(wanted)
+    await here.until(lambda told: any(isinstance(e, ImageDerived) for e in told))
+    await here.bus.publish(end)
+    await here.until(lambda told: len([e for e in told if isinstance(e, ImageDerived)]) == 2)
+    first, again = here.of(ImageDerived)
+    assert again.blurhash
+    assert again.blurhash == first.blurhash
+
+
 async def test_a_picture_that_does_not_decode_says_so(here: Stage) -> None:
     class Refusing:
         async def derive(self, data: bytes) -> Derived:

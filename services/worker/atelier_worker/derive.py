@@ -26,7 +26,9 @@ class Derive:
         self._rush = rush
 
     async def __call__(self, event: Event) -> None:
-        """Derive what is missing. A picture that cannot be decoded gets an error people can see.
+        """Derive, whatever is there: a thumbnail may be (somebody looked at the picture, or the end
+        is told again for a late bill) without a blurhash. A picture that cannot be decoded gets an
+        error people can see.
 
         Raises:
             TransientError: the store, the broker or the pool has no room now.
@@ -35,18 +37,8 @@ class Derive:
             return
         await self._rush.over()
         for image in event.outcome.images:
-            # A job's end may be told again for a late bill: what is derived stays. After a death
-            # the thumbnail may be stored and never told of, so then it is made again.
-            if event.redelivered or not await self._exists(thumb_key(image, SMALL)):
-                await self._derive(event.owner, image)
+            await self._derive(event.owner, image)
         await failpoint("worker.derive_before_ack")
-
-    async def _exists(self, key: str) -> bool:
-        try:
-            await self._blobs.head(key)
-        except NotFoundError:
-            return False
-        return True
 
     async def _derive(self, owner: str, image: ProducedImage) -> None:
         try:

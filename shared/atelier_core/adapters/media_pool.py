@@ -92,7 +92,7 @@ class MediaPool:
         *,
         processes: int | None = None,
         memory_limit_mb: int = 1536,
-        recycle_after: int = 200,
+        recycle_after: int = 2_000,
         queue: int = 64,
         cpu_seconds: float = 20.0,
         patience: float = 60.0,
@@ -102,7 +102,8 @@ class MediaPool:
         Args:
             processes: at most; by default one less than there are cores, at least one.
             memory_limit_mb: address space of each process.
-            recycle_after: pictures a process handles before a new one takes its place.
+            recycle_after: pictures a process handles before a new one takes its place. Starting
+                one takes as long as 300 small pictures.
             queue: pictures that may wait; more are refused.
             cpu_seconds: of one picture.
             patience: seconds a picture may take, waiting included.
