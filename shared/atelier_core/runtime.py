@@ -19,6 +19,7 @@ from atelier_core.errors import SettingsError
 log = logging.getLogger(__name__)
 
 USAGE = 2  # exit status of wrong usage or settings
+_OPEN_MAX = 10_240  # files on macOS
 SECONDS_TO_FINISH = 5  # for requests in flight when the process is asked to leave
 
 
@@ -70,8 +71,17 @@ async def _with_signals(main: Callable[[asyncio.Event], Awaitable[None]]) -> Non
 
 def raise_open_files() -> None:
     """Lift the soft limit of open files to the hard one: thousands of calls are open at once."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_open_files(soft, hard), hard))
+
+
+def most_open_files(soft: int, hard: int) -> int:
+    """The highest soft limit that may be set. macOS says that there is no hard one, and takes no
+    infinity, but always its OPEN_MAX (setrlimit(2) there).
+    """
+    if hard != resource.RLIM_INFINITY:
+        return hard
+    return soft if soft == resource.RLIM_INFINITY else max(soft, _OPEN_MAX)
 
 
 class _Server(uvicorn.Server):

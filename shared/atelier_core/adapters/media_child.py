@@ -10,6 +10,8 @@ import resource
 import signal
 import struct
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from typing import BinaryIO
 
 from atelier_core.domain.containers import BadImageError
@@ -25,7 +27,7 @@ HASH_LENGTH = struct.Struct(">B")
 def main(memory_mb: int, cpu_seconds: float) -> None:
     """Answer until stdin ends. A picture that needs more is refused, or kills the process."""
     os.nice(10)  # thumbnails never slow down a job
-    resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
+    limit_memory(memory_mb << 20)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     _answer(sink, READY, b"")
@@ -45,6 +47,14 @@ def main(memory_mb: int, cpu_seconds: float) -> None:
             _answer(sink, REFUSED, b"The picture needs too much memory to decode.")
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def limit_memory(
+    size: int, setrlimit: Callable[[int, tuple[int, int]], None] = resource.setrlimit
+) -> None:
+    """Take no more address space than `size` bytes, where the system lets a process say so."""
+    with suppress(ValueError):  # macOS does not; and nobody may lift a lower limit
+        setrlimit(resource.RLIMIT_AS, (size, size))
 
 
 def _work(what: bytes, width: int, data: bytes) -> bytes:
