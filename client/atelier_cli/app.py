@@ -31,7 +31,9 @@ class Listing(TyperGroup):
         command = args[before : before + 1]
         if command and not command[0].startswith("-"):
             args = [*command, *args[:before], *args[before + 1 :]]
-        elif command not in (["--help"], ["-h"]):
+        elif command in (["--help"], ["-h"]):
+            args = command
+        else:
             args = ["list", *args]
         return super().parse_args(ctx, args)
 

@@ -5,12 +5,21 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
+from pydantic import ValidationError
+from typer import TyperException
+
 from atelier_cli.text import printable
 from atelier_client import ApiError, Unreachable
 
 _NO_KEY = "The server wants a valid key: --api-key or ATELIER_API_KEY"
 # Of these nobody knows whether a submission was accepted; only our own services name an id.
 _OPEN = ("service_unavailable", "internal_error", "unexpected_answer", "idempotency_in_progress")
+_MUST_BE = {  # by the kind of pydantic's error
+    "int_parsing": "a whole number",
+    "float_parsing": "a number",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+}
 
 
 class Exit(IntEnum):
@@ -49,6 +58,16 @@ def status_of(failure: Exception) -> Exit:
     if isinstance(failure, ApiError):
         return Exit.REFUSED
     return Exit.USAGE
+
+
+def usage(failure: TyperException) -> str:
+    """What is wrong with the arguments; what a number must be in our words."""
+    cause = failure.__cause__
+    if isinstance(cause, ValidationError):
+        error = cause.errors(include_url=False)[0]
+        if error["type"] in _MUST_BE:
+            failure.message = f"it must be {_MUST_BE[error['type']].format(**error.get('ctx', {}))}"
+    return failure.format_message()
 
 
 def problem_of(failure: Exception) -> dict[str, Any]:

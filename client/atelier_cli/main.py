@@ -12,7 +12,7 @@ import typer
 
 from atelier_cli import browsing, drawing, vendors
 from atelier_cli.app import command, make
-from atelier_cli.failures import Exit, InputError, installed, problem_of, sentence
+from atelier_cli.failures import Exit, InputError, installed, problem_of, sentence, usage
 from atelier_cli.options import Common, flattened
 from atelier_cli.session import Session, console
 
@@ -87,8 +87,10 @@ def show(session: Session) -> None:
 
 def run(args: list[str]) -> int:
     """The exit status of one command line; whatever happens, never a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # text files
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started it, as in `>&-`
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as we live
+        getattr(sys, name).reconfigure(errors="backslashreplace")
     try:
         return int(build()(args, prog_name="atelier", standalone_mode=False) or 0)
     except typer.TyperException as exc:
@@ -114,7 +116,7 @@ def main() -> None:
 
 
 def _usage(failure: typer.TyperException, *, as_json: bool) -> None:
-    problem = InputError(failure.format_message())
+    problem = InputError(usage(failure))
     if as_json:
         sys.stderr.write(f"{json.dumps(problem_of(problem))}\n")
         return

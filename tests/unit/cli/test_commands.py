@@ -1,12 +1,14 @@
 """The whole command line in this process, against nothing: help, versions, refusals."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 import typer
 
 from atelier_cli.main import build, run
+from platforms import BIN
 
 NOWHERE = ["--url", "http://127.0.0.1:9"]
 
@@ -61,6 +63,14 @@ def test_every_command_has_help(
         assert "--url" in shown
 
 
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_of_a_group_behind_common_options(
+    flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["jobs", *NOWHERE, "--quiet", flag]) == 0
+    assert "Usage: atelier jobs" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("args", [["version"], ["--version"]])
 def test_version(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(args) == 0
@@ -81,7 +91,9 @@ def test_common_options_on_either_side(args: list[str], capsys: pytest.CaptureFi
         (["jobs", "lst"], "Did you mean 'list'"),
         (["generate"], "Missing argument 'PROMPT'"),
         (["generate", "x", "--colour"], "No such option"),
-        (["generate", "x", "-n", "many"], "Invalid value for '-n'"),
+        (["generate", "x", "-n", "many"], "Invalid value for '-n': it must be a whole number\n"),
+        (["generate", "x", "--guidance", "much"], "'--guidance': it must be a number\n"),
+        (["jobs", "--limit", "-1"], "'--limit': it must be at least 0\n"),
         (["generate", "x", "--size", "1x1", "--aspect-ratio", "1:1"], "not both"),
         (["--url", "ftp://x", "generate", "x"], "ftp://x"),
         (["--api-key", "a b", "jobs"], "API key"),
@@ -91,7 +103,7 @@ def test_common_options_on_either_side(args: list[str], capsys: pytest.CaptureFi
         (["cancel", "a"], "add --yes"),
         (["batch", "/nonexistent.txt"], "/nonexistent.txt cannot be read"),
         ([*NOWHERE, "jobs", "show", ".."], "not an id"),
-        (["up", "--port", "99999"], "Invalid value for '--port'"),
+        (["up", "--port", "99999"], "Invalid value for '--port': it must be at most 65535\n"),
     ],
 )
 def test_usage_is_2_and_a_sentence(
@@ -120,3 +132,16 @@ def test_nobody_there_is_3(args: list[str], capsys: pytest.CaptureFixture[str]) 
     captured = capsys.readouterr()
     assert "Error: http://127.0.0.1:9 cannot be reached" in captured.err
     assert captured.out == ""
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_nowhere_to_speak_is_no_error(closed: int) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {closed}>&-', "sh", BIN / "atelier", "version"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.stdout == "") == (closed == 1)
