@@ -84,7 +84,7 @@ def _a_picture(request: ImageRequest, model: Model) -> tuple[Decimal | None, Dec
         least = min(Decimal(low) for low, _ in chosen)
         return least, max(Decimal(high) for _, high in chosen) * larger
     amount = model.price.amount
-    price = None if amount is None else Decimal(amount)
+    price = None if amount is None else Decimal(amount) * model.units(*request.dimensions())
     return price, price
 
 

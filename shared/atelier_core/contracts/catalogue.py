@@ -6,12 +6,14 @@ What exists is here; what is on right now is known from the workers' announcemen
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from math import ceil
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from atelier_core.domain.values import Money
 
+MEGAPIXEL = 1024 * 1024
 AUTO = "auto"
 DEFAULT = "default"
 
@@ -51,7 +53,7 @@ class TokenPrice(_Entry):
 
 
 class Model(_Entry):
-    """A model of a provider; `price` is per image.
+    """A model of a provider; `price` is per image, or `by_megapixel` per started megapixel of one.
 
     Where tokens decide, `price` estimates a usual picture, and `tokens` prices what was used;
     `quality_prices` are the least and the most for one of at most 1536x1024, by quality.
@@ -64,9 +66,14 @@ class Model(_Entry):
     aliases: tuple[str, ...]
     capabilities: Capabilities
     price: Money
+    by_megapixel: bool = False
     tokens: TokenPrice | None = None
     quality_prices: dict[str, tuple[str, str]] = {}
     auto: Literal["yes", "alone", "never"] = "yes"
+
+    def units(self, width: int, height: int) -> int:
+        """How many times its `price` a picture of that size costs."""
+        return ceil(width * height / MEGAPIXEL) if self.by_megapixel else 1
 
     @property
     def free(self) -> bool:

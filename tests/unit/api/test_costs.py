@@ -57,6 +57,17 @@ def test_quality_decides_where_it_does() -> None:
     assert by_quality(named("demo")) == {}
 
 
+def test_size_decides_where_it_does() -> None:
+    dev = named("fal/fal-ai/flux/dev")
+    assert asking(ask(size="1024x1024"), dev).max == "0.025"
+    assert asking(ask(aspect_ratio="16:9"), dev).max == "0.025"
+    large = asking(ask(n=2, size="2048x2048"), dev)
+    assert (large.min, large.max) == ("0.2", "0.2"), "four megapixels each"
+    assert asking(ask(size="1440x1440"), named("replicate/black-forest-labs/flux-1.1-pro")).max == (
+        "0.04"
+    )
+
+
 def test_unknown_is_never_zero() -> None:
     unknown = asking(ask(n=4), named("compatible/default"))
     assert (unknown.min, unknown.max, unknown.status) == (None, None, CostStatus.UNKNOWN)

@@ -2,7 +2,6 @@
 
 import re
 from decimal import Decimal
-from math import ceil
 from typing import Any, Final
 
 import httpx
@@ -14,8 +13,6 @@ from atelier_worker.ports import Fault, Order, ProviderError
 from atelier_worker.providers.fitting import format_of
 from atelier_worker.providers.http import presentable, request_id, status_error
 from atelier_worker.providers.talk import Wire
-
-MEGAPIXEL: Final = 1024 * 1024  # prices are by started megapixel
 
 _BALANCE: Final = re.compile(r"balance|exhausted|billing|locked", re.IGNORECASE)
 _FORBIDDEN: Final = "content_policy_violation"
@@ -88,10 +85,10 @@ def input_of(order: Order, model: Model) -> dict[str, Any]:
 
 
 def cost_of(order: Order, model: Model, pictures: int) -> Money:
-    """What so many pictures cost, by started megapixels: an estimate."""
+    """What so many pictures cost, by their size: an estimate."""
     if model.price.amount is None:
         return Money.unknown()
-    units = ceil(order.width * order.height / MEGAPIXEL) * pictures
+    units = model.units(order.width, order.height) * pictures
     amount = format(Decimal(model.price.amount) * units, "f")
     return Money(amount=amount, status=CostStatus.ESTIMATED)
 
