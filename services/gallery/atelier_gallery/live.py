@@ -145,10 +145,13 @@ class Live:
             case JobProgress():
                 self._tell_progress(event)
 
-    def tell(self, jobs: Iterable[Job]) -> None:
-        """Pass on what this replica saved itself."""
-        for job in jobs:
-            self._tell_job(job)
+    def tell(self, saved: Iterable[Job | Image]) -> None:
+        """Pass on what was saved."""
+        for document in saved:
+            if isinstance(document, Job):
+                self._tell_job(document)
+            else:
+                self._tell_image(document)
 
     async def run(self) -> None:
         """Follow the store and keep connections awake, until cancelled."""
@@ -177,10 +180,8 @@ class Live:
         owners = frozenset(self._owners)
         jobs = self._news(await everything_since(self._jobs, since, owners=owners))
         images = self._news(await everything_since(self._images, since, owners=owners))
-        for job in await found(self._jobs, jobs, owners):
-            self._tell_job(job)
-        for image in await found(self._images, images, owners):
-            self._tell_image(image)
+        self.tell(await found(self._jobs, jobs, owners))
+        self.tell(await found(self._images, images, owners))
         for stamp in images:
             if stamp.deleted:
                 audience = self._audience(stamp.owner, stamp.job_id, stamp.batch_id)

@@ -8,7 +8,6 @@ from atelier_core.contracts.events import (
     BatchRequested,
     Event,
     ImageDerived,
-    ImageUpdated,
     JobDeferred,
     JobEnded,
     JobRequested,
@@ -46,7 +45,7 @@ class Project:
         images: ImageStore,
         blobs: BlobStore,
         publisher: EventPublisher,
-        tell: Callable[[Sequence[Job]], None],
+        tell: Callable[[Sequence[Job | Image]], None],
         replica: str,
     ) -> None:
         self._jobs = jobs
@@ -170,11 +169,10 @@ class Project:
             for image_id, waiting in pictures.items()
         }
         settled = await persistently(lambda: change_many(self._images, decisions), what="images")
+        # Not announced: nobody waits for a blurhash, and other replicas read it within a second.
+        self._tell([r.document for r in settled.values() if r.changed and r.document is not None])
         for image_id, result in settled.items():
-            if result.changed and result.document is not None:
-                image = result.document
-                self._publisher.announce(ImageUpdated(owner=image.owner, image=image))
-            elif result.error is not None or result.document is None:
+            if result.error is not None or result.document is None:
                 await self._refuse(image_id, pictures[image_id], result.error)
 
     async def _refuse(

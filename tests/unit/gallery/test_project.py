@@ -80,7 +80,7 @@ class Parts:
         self.images = MemoryImageStore()
         self.blobs = MemoryBlobStore()
         self.told = Told()
-        self.shown: list[Job] = []
+        self.shown: list[Job | Image] = []
         self.project = Project(
             jobs=self.jobs,
             images=self.images,
@@ -215,7 +215,8 @@ async def test_what_was_derived_waits_for_its_picture() -> None:
         kept = await parts.images.get(image.id, owner=OWNER)
         assert isinstance(kept, Image)
         assert (kept.blurhash, kept.version) == ("LEHV6nWB", 2)
-        assert parts.told.announced[-1].type == "image.updated.v1"
+        assert parts.shown[-1] == kept
+        assert {e.type for e in parts.told.announced} == {"jobs.updated.v1"}
 
 
 async def test_what_was_derived_of_a_purged_picture_is_forgotten() -> None:
