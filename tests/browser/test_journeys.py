@@ -175,6 +175,20 @@ def test_delete_and_undo(origin, visit, draw):
     expect(cell(page, mine)).to_have_count(2)
 
 
+def test_undo_is_in_reach_beside_the_next_picture(origin, visit, draw):
+    mine = words()
+    draw(origin, f"next {mine}", f"first {mine}")
+    page = visit(origin, f"/?q={mine}").page
+    cell(page, f"first {mine}").click()
+    box = page.get_by_role("dialog")
+    box.get_by_role("button", name="Delete").click()
+    expect(box.get_by_role("img", name=f"next {mine}")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(box.get_by_role("button", name="Previous picture")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(cell(page, mine)).to_have_count(2)
+
+
 def test_a_deletion_that_takes_its_time_opens_nothing_that_was_closed(origin, visit, draw):
     mine = words()
     draw(origin, f"slow {mine}", f"other {mine}")

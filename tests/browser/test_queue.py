@@ -96,6 +96,7 @@ def test_what_went_wrong_is_said_and_can_be_tried_again(busy, visit):
     mine = card(page, "in a hurry")
     expect(mine.get_by_text("Ran out of time")).to_be_visible(timeout=40_000)
     expect(mine.get_by_text("the deadline passed")).to_be_visible()
+    assert mine.inner_text().endswith("There was no time left: the deadline passed.")
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0, timeout=40_000)
     mine.get_by_role("button", name="Try again").click()
     expect(cell(page, "in a hurry")).to_have_count(1)

@@ -4,11 +4,12 @@ import { html } from "./html.js";
 /** @typedef {import("../core/types.js").Attempt} Attempt */
 
 /**
- * Every call that was made for a job: which model, what became of it, what it cost.
+ * Every call that was made for a job, if any was: which model, what became of it, what it cost.
  *
  * @param {{attempts: Attempt[]}} props
  */
 export function Attempts({ attempts }) {
+  if (!attempts.length) return null;
   return html`<details class="attempts">
     <summary>${t("attempts.title", { count: attempts.length })}</summary>
     <ol>${attempts.map((attempt) => html`<li key=${attempt.id}>

@@ -22,7 +22,7 @@ export function Details({ image, job, toasts, onUse }) {
   /** @param {string} text */
   const copied = async (text) => {
     await copy(text);
-    toasts.announce(t("image.copied"));
+    toasts.show(t("image.copied"));
   };
   return html`<div class="details">
     ${image.error && html`<p class="field-error">${t("image.undecodable")}</p>`}
@@ -31,7 +31,7 @@ export function Details({ image, job, toasts, onUse }) {
       <p class="full-prompt" dir="auto" tabindex="0">${image.prompt}</p></div>
     <dl class="facts">${facts(image, job).map(({ name, value, copyable }) => html`<div key=${name}><dt>${t(name)}</dt>
       <dd dir="auto">${value}${copyable && h(IconButton, { icon: "copy", label: t("image.copyThis", { what: t(name) }), onClick: () => void copied(value) })}</dd></div>`)}</dl>
-    ${job?.attempts?.length && h(Attempts, { attempts: job.attempts })}
+    ${h(Attempts, { attempts: job?.attempts ?? [] })}
     ${job && h(Button, { look: "primary", icon: "sliders", onClick: () => onUse(job, image), children: t("image.use") })}
   </div>`;
 }

@@ -6,6 +6,7 @@ import { Dialog } from "../../ui/dialog.js";
 import { h, html, useEffect, useState } from "../../ui/html.js";
 import { Icon } from "../../ui/icon.js";
 import { Picture } from "../../ui/picture.js";
+import { Toasts } from "../../ui/toast.js";
 import { downloadUrl } from "../gallery/tile.js";
 import { Details } from "./details.js";
 
@@ -33,6 +34,7 @@ export function ImagePage({ model, toasts, onUse }) {
   };
   return h(Dialog, {
     label: image ? shorten(image.prompt, 80) : t("image.title"), onClose: model.close, className: "lightbox", onKeyDown: keyDown,
+    // What is outside a modal dialog is behind it, and cannot be reached.
     children: html`<div class="lightbox-frame">
       <div class="stage">${image ? h(Stage, { image, key: image.id }) : h(Missing, { model })}
         ${before && h(IconButton, { icon: "back", label: t("image.before"), className: "step before", onClick: () => model.show(before) })}
@@ -40,7 +42,8 @@ export function ImagePage({ model, toasts, onUse }) {
       <aside class="panel" aria-label=${t("image.about")}>
         <div class="panel-head">${image ? h(Actions, { model, image }) : html`<span></span>`}
           ${h(IconButton, { icon: "close", label: t("image.close"), onClick: model.close })}</div>
-        ${image && h(Details, { image, job: model.job.value, toasts, onUse })}</aside></div>`,
+        ${image && h(Details, { image, job: model.job.value, toasts, onUse })}</aside></div>
+      ${h(Toasts, { model: toasts })}`,
   });
 }
 

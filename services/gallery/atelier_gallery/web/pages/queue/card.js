@@ -17,7 +17,7 @@ export function JobCard({ job, model, onOpen }) {
     <div class="job-head">${h(State, { job, model })}${h(Actions, { job, model })}</div>
     <p class="job-prompt" dir="auto">${job.request.prompt}</p>
     ${job.error && html`<p class="job-error">${tOr(`error.${job.error.code}`, "error.other")}</p>`}
-    ${job.error && job.attempts?.length && h(Attempts, { attempts: job.attempts })}
+    ${job.error && h(Attempts, { attempts: job.attempts ?? [] })}
     ${(!job.done || job.images.length > 0) && h(Slots, { job, finished: model.finished(job), onOpen })}
     ${!job.done && h(Progress, { job, model })}</li>`;
 }
@@ -41,7 +41,7 @@ function Actions({ job, model }) {
   if (!job.done) return h(Button, { look: "quiet", onClick: () => model.cancel(job), label: t("queue.cancelThis", { prompt: job.request.prompt.slice(0, 60) }), children: t("queue.cancel") });
   if (job.status === "succeeded") return null;
   return html`<span class="job-actions">
-    ${h(Button, { look: "quiet", icon: "retry", onClick: () => model.retry(job), children: t("queue.retry") })}
+    ${h(Button, { look: "quiet", onClick: () => model.retry(job), children: t("queue.retry") })}
     ${h(IconButton, { icon: "close", label: t("queue.dismiss"), onClick: () => model.dismiss(job) })}</span>`;
 }
 

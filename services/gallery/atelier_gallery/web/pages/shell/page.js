@@ -53,7 +53,7 @@ export function Shell({ store, router, toasts, generate, queue, gallery, image, 
     onUse: (job, of) => image.leave(() => generate.use(fromRequest(job.request, of.seed))),
   })}
     ${store.signInNeeded.value && h(SignIn, { onSignIn: signIn })}
-    ${h(Toasts, { model: toasts })}`;
+    ${!image.id.value && h(Toasts, { model: toasts })}`;
 }
 
 /** @param {import("../../core/router.js").Router} router */
