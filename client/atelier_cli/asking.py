@@ -1,12 +1,15 @@
 """Commands on several ids: asked about once, done one by one."""
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import typer
 
 from atelier_cli.failures import Exit, InputError, status_of
 from atelier_cli.session import Session
 from atelier_client import AtelierError
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def agree(session: Session, question: str, *, yes: bool) -> None:

@@ -8,8 +8,7 @@ import typer
 from rich.console import RenderableType
 
 from atelier_cli.app import Listing, command, make
-from atelier_cli.asking import agree, each
-from atelier_cli.drawing import YesOption
+from atelier_cli.asking import YesOption, agree, each
 from atelier_cli.failures import Exit, InputError
 from atelier_cli.render import image_sheet, images_table, job_sheet, jobs_table
 from atelier_cli.saving import save_all

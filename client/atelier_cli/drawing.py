@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from atelier_cli.app import command
-from atelier_cli.asking import agree, each
+from atelier_cli.asking import YesOption, agree, each
 from atelier_cli.entries import read_entries, read_prompt
 from atelier_cli.failures import Exit
-from atelier_cli.following import follow
+from atelier_cli.following import excuse, follow
 from atelier_cli.options import Picture
 from atelier_cli.plan import dry_run_table
 from atelier_cli.render import jobs_table, warned
-from atelier_cli.saving import save_all
+from atelier_cli.saving import prepare, save_all
 from atelier_cli.session import Session
 from atelier_cli.text import counted, printable, words
 from atelier_client import ApiError, DryRun, Job
@@ -39,7 +39,6 @@ KeyOption = Annotated[
         help="The key of an earlier try: the same job, not a second one.",
     ),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -74,6 +73,7 @@ def generate(
     prompt = read_prompt(prompt, sys.stdin.buffer)
     if dry_run:
         return _plan(session, session.client.dry_run(prompt, **parameters))
+    prepare(output)
     job = session.client.generate(prompt, idempotency_key=idempotency_key, **parameters)
     return _after(session, job, watching=watch, output=output)
 
@@ -103,6 +103,7 @@ def batch(
         prompts = source.entries
         if dry_run:
             return _plan(session, session.client.dry_run(prompts, **parameters))
+        prepare(output)
         accepted = session.client.batch(prompts, idempotency_key=idempotency_key, **parameters)
     if watch or output:
         ids = [accepted.id]
@@ -122,6 +123,7 @@ def watch(
     output: FolderOption = None,
 ) -> int:
     """Follow jobs or batches until all are done; into a pipe, prints id and status of each."""
+    prepare(output)
     expect = 0
     for identifier in ids:
         job = _job_or_none(session, identifier)
@@ -138,6 +140,7 @@ def retry(
     idempotency_key: KeyOption = None,
 ) -> int:
     """Submit a job's request again, as a new job. Prints like generate."""
+    prepare(output)
     job = session.client.retry(id, idempotency_key=idempotency_key)
     return _after(session, job, watching=watch, output=output)
 
@@ -149,7 +152,7 @@ def cancel(
     yes: YesOption = False,
 ) -> int:
     """Cancel what is not done yet."""
-    what = counted(len(ids), "job or batch").replace("batchs", "batches")
+    what = "1 job or batch" if len(set(ids)) == 1 else f"{len(set(ids)):,} jobs or batches"
     agree(session, f"Cancel {what}?", yes=yes)
 
     def one(identifier: str) -> None:
@@ -193,13 +196,15 @@ def _stay(
     `new`: the only id was made just now; whoever captures it has it before the watching begins.
     """
     plain = not (output or session.json or session.tables)
+    again = _hint(session, ids)
     try:
         if plain and new:
             session.line(ids[0])
-        jobs = follow(session, ids, expect=expect, envelopes=envelopes and session.json)
+        envelopes = envelopes and session.json
+        jobs = follow(session, ids, expect=expect, envelopes=envelopes, again=again)
     except KeyboardInterrupt:
         runs = "The job runs on." if expect == 1 else "The jobs run on."
-        session.note(f"{runs} {_hint(session, ids)}", always=True)
+        session.note(f"{runs} {again}", always=True)
         return Exit.INTERRUPTED
     if session.json:
         for job in () if envelopes else jobs:
@@ -209,7 +214,7 @@ def _stay(
             session.show(jobs_table(jobs, now=session.now))
         for job in jobs if plain and not new else ():
             session.line(f"{job.id} {job.status}")
-        _excuses(session, jobs)
+        excuse(session, jobs)
     worst = Exit.FINE if all(j.status == "succeeded" for j in jobs) else Exit.NOT_SUCCEEDED
     images = [image for job in jobs for image in job.images]
     if output:
@@ -218,14 +223,6 @@ def _stay(
         kind = "--job" if ids[0] == jobs[0].id else "--batch"
         session.note(f"Download: {session.command('images', 'download', kind, *ids)}")
     return worst
-
-
-def _excuses(session: Session, jobs: Sequence[Job]) -> None:
-    """Why some did not succeed: said also when quiet, for it is why the status is not 0."""
-    for job in jobs:
-        if job.status != "succeeded":
-            reason = f": {job.error.detail} ({job.error.code})" if job.error else ""
-            session.note(printable(f"Job {job.id} {words(job.status)}{reason}"), always=True)
 
 
 def _plan(session: Session, plan: DryRun) -> int:

@@ -82,7 +82,7 @@ def _as_json_lines(path: Path) -> bool:
     kind = path.suffix.lower()
     if kind not in _KINDS:
         raise InputError(
-            f"{path.name} is neither a .txt file (a line is a prompt) nor a .jsonl file"
+            f"{path} is neither a .txt file (a line is a prompt) nor a .jsonl file"
             " (a line is an entry); add --jsonl to read it as the latter."
         )
     return _KINDS[kind]

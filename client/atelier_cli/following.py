@@ -10,7 +10,7 @@ from rich.table import Column
 
 from atelier_cli.session import Session
 from atelier_cli.text import counted, printable, words
-from atelier_client import Job
+from atelier_client import AtelierError, Job
 
 _BARS = 10  # beyond, one bar for all
 _STEPS = 10  # lines that a long batch writes where no bar can move
@@ -31,27 +31,41 @@ class Board(Protocol):
     def show(self, job: Job) -> None: ...
 
 
-def follow(session: Session, ids: Sequence[str], *, expect: int, envelopes: bool) -> list[Job]:
+def follow(
+    session: Session, ids: Sequence[str], *, expect: int, envelopes: bool, again: str
+) -> list[Job]:
     """The jobs behind `ids`, done, in the order they were first heard of.
 
     `expect` is how many there will be. With `envelopes` each live message is a line of data.
+    `again` is said when the server was lost: nobody may have seen an id yet.
     """
     jobs: dict[str, Job] = {}
-    with _board(session, expect) as board:
-        for update in session.client.updates(*ids):
-            jobs[update.job.id] = update.job
-            if envelopes:
-                session.event(update.message)
-            board.show(update.job)
+    try:
+        with _board(session, expect) as board:
+            for update in session.client.updates(*ids):
+                jobs[update.job.id] = update.job
+                if envelopes:
+                    session.event(update.message)
+                board.show(update.job)
+    except AtelierError:
+        if not session.json:
+            session.note(again, always=True)
+        raise
     return sorted(jobs.values(), key=lambda job: job.batch.index if job.batch else 0)
+
+
+def excuse(session: Session, jobs: Sequence[Job]) -> None:
+    """Why some did not succeed: said also when quiet, for it is why the status is not 0."""
+    for job in jobs:
+        if job.status != "succeeded":
+            reason = f": {job.error.detail} ({job.error.code})" if job.error else ""
+            session.note(printable(f"Job {job.id} {words(job.status)}{reason}"), always=True)
 
 
 def _board(session: Session, expect: int) -> Board:
     if session.quiet or session.json:
         return Silent()
-    if not session.err.is_terminal or session.err.is_dumb_terminal:
-        return Lines(session, expect)
-    return Bars(session.err, expect)
+    return Bars(session.err, expect) if session.bars else Lines(session, expect)
 
 
 class Silent:

@@ -63,6 +63,11 @@ class Session:
         return sys.stdout.isatty() and not self.quiet and not self.json
 
     @property
+    def bars(self) -> bool:
+        """Whether there is a terminal in which a bar can move."""
+        return self.err.is_terminal and not self.err.is_dumb_terminal
+
+    @property
     def now(self) -> datetime:
         return datetime.now(UTC)
 

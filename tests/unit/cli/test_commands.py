@@ -2,7 +2,10 @@
 
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 import typer
@@ -10,6 +13,7 @@ import typer
 from atelier_cli.main import build, run
 from platforms import BIN
 
+JOB = {"id": "j1", "object": "job", "created_at": "2026-01-05T10:00:00Z"}
 NOWHERE = ["--url", "http://127.0.0.1:9"]
 
 
@@ -100,8 +104,13 @@ def test_common_options_on_either_side(args: list[str], capsys: pytest.CaptureFi
         (["images", "download"], "Name images"),
         (["images", "download", "a", "--job", "b"], "Name images"),
         (["images", "delete", "a"], "add --yes"),
-        (["cancel", "a"], "add --yes"),
+        (["cancel", "a", "a"], "Cancel 1 job or batch? Nobody can be asked here; add --yes."),
+        (["cancel", "a", "b"], "Cancel 2 jobs or batches? "),
         (["batch", "/nonexistent.txt"], "/nonexistent.txt cannot be read"),
+        (["batch", "."], "Error: . is neither a .txt file"),
+        ([*NOWHERE, "generate", "x", "-o", "/dev/null"], "/dev/null is a file, not a folder."),
+        ([*NOWHERE, "retry", "x", "-o", "/dev/null/x"], "/dev/null/x: Not a directory."),
+        ([*NOWHERE, "watch", "x", "-o", "/dev/null"], "/dev/null is a file, not a folder."),
         ([*NOWHERE, "jobs", "show", ".."], "not an id"),
         (["up", "--port", "99999"], "Invalid value for '--port': it must be at most 65535\n"),
     ],
@@ -132,6 +141,41 @@ def test_nobody_there_is_3(args: list[str], capsys: pytest.CaptureFixture[str]) 
     captured = capsys.readouterr()
     assert "Error: http://127.0.0.1:9 cannot be reached" in captured.err
     assert captured.out == ""
+
+
+class Moody(BaseHTTPRequestHandler):
+    """Accepts a job, and then lets nobody in."""
+
+    def do_POST(self) -> None:
+        self._answer(202, {**JOB, "status": "queued", "done": False, "version": 1})
+
+    def do_GET(self) -> None:
+        self._answer(401, {"code": "unauthenticated", "detail": "No."})
+
+    def _answer(self, status: int, body: dict[str, Any]) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name
+        pass
+
+
+def test_who_can_no_longer_be_watched_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Moody) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        try:
+            assert run(["generate", "x", "-o", ".", "--quiet", "--url", url]) == 1
+        finally:
+            server.shutdown()
+            thread.join()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"Watch it: atelier watch {JOB['id']} --url {url}\nError: ")
 
 
 @pytest.mark.parametrize("closed", [1, 2])
