@@ -181,6 +181,31 @@ def test_a_model_that_is_asked_for_shapes_only_says_so(
     assert missed(core, **asked) == adjusted
 
 
+@pytest.mark.parametrize(
+    ("size", "drawn", "said"),
+    [
+        ("1024x1024", True, ""),
+        ("3840x2160", True, ""),
+        ("512x512", True, "816x816"),
+        ("1000x1000", True, "992x992"),
+        ("3840x3840", True, "2880x2880"),
+        ("2048x512", False, "2048x688"),
+    ],
+)
+def test_a_model_whose_sizes_have_a_rule_says_what_it_draws_instead(
+    size: str, *, drawn: bool, said: str
+) -> None:
+    [openai] = catalogue().find("openai/gpt-image-2")
+    asked = ImageRequest(prompt="a fox", size=size)
+    assert can_draw(asked, openai) is drawn
+    found = {short.code: short.detail for short in shortfalls(asked, openai)}
+    assert found == (
+        {"parameter_adjusted": f"GPT Image 2 draws {said}, the nearest that it can."}
+        if said
+        else {}
+    )
+
+
 def missed(of: Model, **asked: Any) -> dict[str, str]:
     request = ImageRequest.model_validate({"prompt": "a fox", **asked})
     return {short.name: short.code for short in shortfalls(request, of)}

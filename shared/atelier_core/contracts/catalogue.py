@@ -44,6 +44,16 @@ class Capabilities(_Entry):
     qualities: tuple[str, ...] = ()
 
 
+class SizeRule(_Entry):
+    """Sides are multiples of `step`, one at most `slimmest` times the other, and within `pixels`
+    in all, the least and the most.
+    """
+
+    step: int
+    slimmest: int
+    pixels: tuple[int, int]
+
+
 class TokenPrice(_Entry):
     """US dollars per million tokens: of the prompt, of a picture, and of words beside it."""
 
@@ -65,6 +75,7 @@ class Model(_Entry):
     provider: str
     aliases: tuple[str, ...]
     capabilities: Capabilities
+    size_rule: SizeRule | None = None
     price: Money
     by_megapixel: bool = False
     tokens: TokenPrice | None = None

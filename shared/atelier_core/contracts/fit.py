@@ -6,7 +6,7 @@ The API warns by it and the worker orders by it, so that a warning is what then 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from math import log
+from math import log, sqrt
 from typing import Literal, TypeVar
 
 from atelier_core.contracts.catalogue import Model
@@ -48,11 +48,29 @@ def can_draw(request: ImageRequest, model: Model) -> bool:
     width, height = request.dimensions()
     if not (can.min_side <= min(width, height) and max(width, height) <= can.max_side):
         return False
-    if not can.fixed_sizes:
-        return True
     shape = log(width / height)
+    if not can.fixed_sizes:
+        drawn = drawn_size(width, height, model)
+        return abs(log(drawn[0] / drawn[1]) - shape) <= _TOLERANCE
     shapes = (*can.sizes, *can.aspect_ratios)
     return any(abs(_shape(known) - shape) <= _TOLERANCE for known in shapes)
+
+
+def drawn_size(width: int, height: int, model: Model) -> tuple[int, int]:
+    """The nearest that `model`, which is not one of fixed sizes, draws."""
+    rule = model.size_rule
+    if rule is None:
+        return width, height
+    wide, tall = max(width, height / rule.slimmest), max(height, width / rule.slimmest)
+    least, most = rule.pixels
+    scale = sqrt(min(most, max(least, wide * tall)) / (wide * tall))
+    longest, step = model.capabilities.max_side, rule.step
+    sides = [min(longest, step * round(side * scale / step)) for side in (wide, tall)]
+    while sides[0] * sides[1] > most:
+        sides[sides.index(max(sides))] -= step
+    while sides[0] * sides[1] < least or max(sides) > rule.slimmest * min(sides):
+        sides[sides.index(min(sides))] += step
+    return sides[0], sides[1]
 
 
 def fitted(request: ImageRequest, model: Model) -> Fitted:
@@ -84,6 +102,11 @@ def _shortfalls(request: ImageRequest, model: Model) -> Iterator[Shortfall]:
             "parameter_adjusted",
             f"{model.name} draws the nearest shape that it knows.",
         )
+    elif (
+        request.size and (drawn := drawn_size(*request.dimensions(), model)) != request.dimensions()
+    ):
+        detail = f"{model.name} draws {drawn[0]}x{drawn[1]}, the nearest that it can."
+        yield Shortfall("size", "parameter_adjusted", detail)
     if request.negative_prompt is not None and not can.negative_prompt:
         yield _ignored("negative_prompt", model)
     if request.seed is not None and not can.seed:

@@ -5,12 +5,12 @@ https://developers.openai.com/api/reference/resources/images
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from math import sqrt
 from typing import Any, Final, Self
 
 import httpx
 
 from atelier_core.contracts.catalogue import Catalogue, Model
+from atelier_core.contracts.fit import drawn_size
 from atelier_core.domain.values import Money
 from atelier_worker.ports import Answer, Caller, Order
 from atelier_worker.providers.checks import checked_key, checked_url
@@ -28,9 +28,6 @@ from atelier_worker.providers.images_api import Usage, ask, inline, model_names,
 from atelier_worker.providers.unqueued import Unqueued
 
 URL: Final = "https://api.openai.com/v1"
-STEP: Final = 16  # pixels: both sides are multiples of it
-SLIMMEST: Final = 3  # times as long as wide
-PIXELS: Final = (655_360, 8_294_400)
 
 
 class OpenAIProvider(Unqueued):
@@ -95,17 +92,8 @@ def size_of(order: Order, model: Model) -> str:
     """The ordered size, or the nearest that the model draws."""
     if model.capabilities.fixed_sizes:
         return nearest_size(order, model.capabilities.sizes)
-    width = max(order.width, order.height / SLIMMEST)
-    height = max(order.height, order.width / SLIMMEST)
-    least, most = PIXELS
-    scale = sqrt(min(most, max(least, width * height)) / (width * height))
-    longest = model.capabilities.max_side
-    sides = [min(longest, STEP * round(side * scale / STEP)) for side in (width, height)]
-    while sides[0] * sides[1] > most:
-        sides[sides.index(max(sides))] -= STEP
-    while sides[0] * sides[1] < least or max(sides) > SLIMMEST * min(sides):
-        sides[sides.index(min(sides))] += STEP
-    return f"{sides[0]}x{sides[1]}"
+    width, height = drawn_size(order.width, order.height, model)
+    return f"{width}x{height}"
 
 
 def cost_of(model: Model, usage: Usage | None, pictures: int) -> Money:
