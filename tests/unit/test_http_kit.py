@@ -483,6 +483,14 @@ async def test_sockets_of_other_origins_are_refused() -> None:
     assert (b"x-frame-options", b"DENY") in start["headers"]
 
 
+async def test_where_no_socket_is_there_is_nothing() -> None:
+    [start, body] = await socket_answer(make_app(), "/v1/jobs")
+    assert start["status"] == 404
+    problem = json.loads(body["body"])
+    assert problem["code"] == "not_found"
+    assert (b"x-request-id", problem["request_id"].encode()) in start["headers"]
+
+
 @pytest.mark.parametrize("gone_at", ["websocket.accept", "websocket.close"])
 async def test_a_socket_that_is_gone_is_no_error(
     gone_at: str, caplog: pytest.LogCaptureFixture

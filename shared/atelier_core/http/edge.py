@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from atelier_core.contracts.problems import Code, Problem
+from atelier_core.contracts.problems import Code, Problem, not_found
 from atelier_core.domain.values import new_id
 from atelier_core.http.origin import SAFE, PublicAddress
 from atelier_core.http.problems import outline, problem_of, problem_response
@@ -106,6 +106,8 @@ class _Answer:
                     raw += [item for item in _DEFAULTS if item[0] not in present]
                     raw += [item for item in self._added if item[0] not in present]
                 message["headers"] = raw
+            case "websocket.close" if not self._started:
+                raise not_found()  # ours are accepted first: the framework has none here
             case "http.response.body" if self._head:
                 await self._send({"type": "http.response.body", "body": b""})
                 if message.get("more_body"):
@@ -134,4 +136,4 @@ class _Answer:
             await self({"type": "websocket.http.response.start", **start})
             await self({"type": "websocket.http.response.body", "body": response.body})
         else:
-            await self({"type": "websocket.close", "code": 1008})
+            await self._send({"type": "websocket.close", "code": 1008})
