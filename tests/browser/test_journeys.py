@@ -104,6 +104,48 @@ def test_examples_and_a_draft_that_survives_a_reload(origin, visit):
     expect(page.get_by_role("radio", name="Watercolor")).to_be_checked()
 
 
+def test_whoever_can_draw_may_come_after_the_page(origin, visit):
+    visitor = visit(origin, go=False)
+    page = visitor.page
+    asked = []
+
+    def nobody_yet(route):
+        asked.append(route)
+        answer = route.fetch()
+        models = answer.json()
+        for model in models["items"]:
+            model["available"] = model["available"] and len(asked) > 1
+        route.fulfill(response=answer, json=models)
+
+    page.route("**/v1/models", nobody_yet)
+    page.goto("/")
+    expect(page.get_by_role("radio", name="16:9")).to_be_visible()
+    assert len(asked) == 2
+
+
+def test_a_submission_whose_outcome_is_not_known_is_the_same_after_a_reload(origin, visit):
+    page = visit(origin).page
+    mine = words()
+    keys: list[str | None] = []
+
+    def unheard_at_first(route):
+        keys.append(route.request.headers.get("idempotency-key"))
+        answer = route.fetch()
+        if len(keys) > 1:
+            route.fulfill(response=answer)
+
+    page.route(lambda url: url.endswith("/v1/jobs"), unheard_at_first)
+    prompt_box(page).fill(f"once {mine}")
+    button = page.get_by_role("button", name="Generate 1 picture")
+    with page.expect_request(lambda request: request.method == "POST"):
+        button.click()
+    page.reload()
+    button.click()
+    expect(prompt_box(page)).to_have_value("")
+    assert keys == [keys[0]] * 2
+    expect(cell(page, mine)).to_have_count(1)
+
+
 def test_the_lightbox_by_keyboard(origin, visit, draw):
     mine = words()
     draw(origin, f"older sea {mine}", f"newer sea {mine}")

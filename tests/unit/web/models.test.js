@@ -4,6 +4,8 @@ import { test } from "node:test";
 import { ApiError } from "../../../services/gallery/atelier_gallery/web/core/api.js";
 import { createStore } from "../../../services/gallery/atelier_gallery/web/core/store.js";
 import { createGallery } from "../../../services/gallery/atelier_gallery/web/pages/gallery/model.js";
+import { BLANK } from "../../../services/gallery/atelier_gallery/web/pages/generate/form.js";
+import { createGenerate } from "../../../services/gallery/atelier_gallery/web/pages/generate/model.js";
 import { createImagePage } from "../../../services/gallery/atelier_gallery/web/pages/image/model.js";
 import { signal } from "../../../services/gallery/atelier_gallery/web/ui/html.js";
 import { createToasts } from "../../../services/gallery/atelier_gallery/web/ui/toast.js";
@@ -36,6 +38,27 @@ async function setUp(answers = {}) {
   const shown = () => gallery.listing.value.items.map(({ id }) => id);
   return { answers, asked, gallery, lightbox, router, shown, store, toasts };
 }
+
+const held = (value) => ({ read: () => value, write(next) { value = next; } });
+
+test("a submission keeps its key until it is known what came of it", async () => {
+  const keys = [];
+  const answers = [];
+  const generate = createGenerate({
+    api: { createJob: (body, key) => { keys.push(key); return Promise.reject(answers.shift()); } },
+    store: createStore({ schedule: (flush) => flush() }), toasts: createToasts(),
+    newKey: () => `k${keys.length}`, sleep: () => Promise.resolve(),
+    draft: held({ ...BLANK, rows: [{ id: 1, text: "a fox" }] }), unanswered: held(null),
+  });
+  const unknown = () => new ApiError({ code: "network", status: 0 });
+  answers.push(...Array.from({ length: 6 }, unknown), new ApiError({ code: "storage_full", status: 507 }), unknown());
+  await generate.submit();
+  await generate.submit();
+  assert.deepEqual(new Set(keys), new Set(["k0"]));
+  answers.push(...Array.from({ length: 5 }, unknown));
+  await generate.submit();
+  assert.deepEqual(new Set(keys.slice(7)), new Set(["k7"]));
+});
 
 const pages = (...found) => (query) => Promise.resolve(found[query.cursor === null ? 0 : 1]);
 

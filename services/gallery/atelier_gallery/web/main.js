@@ -4,7 +4,7 @@ import { createRouter } from "./core/router.js";
 import { createSocket } from "./core/socket.js";
 import { PATIENCE, createStore } from "./core/store.js";
 import { createGallery } from "./pages/gallery/model.js";
-import { BLANK, restored } from "./pages/generate/form.js";
+import { restored } from "./pages/generate/form.js";
 import { createGenerate } from "./pages/generate/model.js";
 import { createImagePage } from "./pages/image/model.js";
 import { createQueue } from "./pages/queue/model.js";
@@ -13,7 +13,7 @@ import { createTheme } from "./pages/shell/theme.js";
 import { effect, h, render } from "./ui/html.js";
 import { createToasts } from "./ui/toast.js";
 
-const DRAFT = "atelier.draft";
+/** @typedef {import("./pages/generate/model.js").Submission} Submission */
 
 /** Storage may be forbidden or full; then things are forgotten. @param {() => Storage} area */
 const kept = (area) => ({
@@ -27,6 +27,24 @@ const kept = (area) => ({
   },
 });
 const session = kept(() => sessionStorage);
+
+/** A value that survives a reload. @template T @param {string} key @param {(value: any) => T} restore  what was kept, or null */
+function lasting(key, restore) {
+  let value = restore(parsed(session.read(key)));
+  return {
+    read: () => value,
+    /** @param {T} next */
+    write(next) {
+      value = next;
+      session.write(key, JSON.stringify(next));
+    },
+  };
+}
+
+/** @param {string | null} text */
+function parsed(text) {
+  try { return JSON.parse(text ?? "null"); } catch { return null; }
+}
 
 /** `crypto.randomUUID` is missing on plain HTTP. */
 const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -75,12 +93,8 @@ const queue = createQueue({ api, store, toasts, newKey, sleep });
 const image = createImagePage({ api, store, router, gallery, afterClosing: (then) => requestAnimationFrame(then) });
 const generate = createGenerate({
   api, store, toasts, newKey, sleep,
-  draft: {
-    read() {
-      try { return restored(JSON.parse(session.read(DRAFT) ?? "null")); } catch { return BLANK; }
-    },
-    write: (form) => session.write(DRAFT, JSON.stringify(form)),
-  },
+  draft: lasting("atelier.draft", restored),
+  unanswered: lasting("atelier.unanswered", (kept) => /** @type {Submission | null} */ (kept?.key && kept.text ? kept : null)),
 });
 const theme = createTheme({
   document, system: window.matchMedia("(prefers-color-scheme: dark)"), storage: kept(() => localStorage),
@@ -99,16 +113,16 @@ async function signIn(key) {
   return null;
 }
 
-/** The catalogue is needed to ask for anything: tried until it is there. */
+/** The catalogue is needed to ask for anything: tried until it is there, and has somebody who can draw. */
 async function catalogue() {
   for (let wait = 1_000; ; wait = Math.min(wait * 2, 15_000)) {
     try {
       await generate.load();
-      return;
+      if (generate.models.peek().some(({ available }) => available)) return;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      await sleep(wait);
     }
+    await sleep(wait);
   }
 }
 

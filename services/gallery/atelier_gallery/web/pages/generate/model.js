@@ -13,6 +13,12 @@ import { createPrice } from "./price.js";
  * @typedef {{byRow: ReadonlyMap<number, string>, rest: readonly string[]}} Problems
  */
 
+/**
+ * A submission whose outcome is unknown keeps its key: sending it again, after a reload too, is the same submission.
+ *
+ * @typedef {{key: string, text: string}} Submission
+ */
+
 /** @type {Problems} */
 const NO_PROBLEMS = { byRow: new Map(), rest: [] };
 
@@ -23,9 +29,10 @@ const NO_PROBLEMS = { byRow: new Map(), rest: [] };
  * @param {import("../../ui/toast.js").ToastModel} of.toasts
  * @param {() => string} of.newKey
  * @param {{read: () => Form, write: (form: Form) => void}} of.draft  survives a reload
+ * @param {{read: () => Submission | null, write: (submission: Submission | null) => void}} of.unanswered  survives it, too
  * @param {(ms: number) => Promise<void>} of.sleep
  */
-export function createGenerate({ api, store, toasts, newKey, draft, sleep }) {
+export function createGenerate({ api, store, toasts, newKey, draft, unanswered, sleep }) {
   const form = signal(draft.read());
   const models = signal(/** @type {readonly import("../../core/types.js").Model[]} */ ([]));
   const styles = signal(/** @type {readonly import("../../core/types.js").Style[]} */ ([]));
@@ -44,8 +51,6 @@ export function createGenerate({ api, store, toasts, newKey, draft, sleep }) {
       return { prompts, parameters: parameters(form.value, can.value), free: chosen.value.every((each) => each.price?.amount === "0") };
     },
   });
-  /** A submission whose outcome is unknown keeps its key: sending it again is the same submission. @type {{key: string, text: string} | null} */
-  let unanswered = null;
 
   effect(() => draft.write(form.value));
 
@@ -74,13 +79,14 @@ export function createGenerate({ api, store, toasts, newKey, draft, sleep }) {
     if (bad !== undefined) focus(bad);
     if (!request || bad !== undefined || problems.peek().rest.length) return false;
     const text = JSON.stringify(request.body);
-    if (unanswered?.text !== text) unanswered = { key: newKey(), text };
-    const { key } = unanswered;
+    const before = unanswered.read();
+    const { key } = before?.text === text ? before : { key: newKey() };
+    unanswered.write({ key, text });
     const count = images.peek();
     sending.value = "sending";
     try {
       await repeating(() => send(request, key), { sleep, onRetry: () => { sending.value = "repeating"; } });
-      unanswered = null;
+      unanswered.write(null);
       change({ rows: withoutSent(form.peek().rows, request.rows) });
       problems.value = NO_PROBLEMS;
       toasts.announce(t("generate.accepted", { count }));
@@ -102,7 +108,7 @@ export function createGenerate({ api, store, toasts, newKey, draft, sleep }) {
 
   /** @param {ApiError} error @param {readonly import("./form.js").Row[]} rows */
   function refused(error, rows) {
-    if (!unknownOutcome(error)) unanswered = null;
+    if (!unknownOutcome(error)) unanswered.write(null);
     const placed = placeErrors(error.errors, rows);
     const sentence = error.code === "invalid_request" && error.errors.length ? [] : [tOr(`problem.${error.code}`, "problem.other")];
     problems.value = { byRow: placed.byRow, rest: [...sentence, ...placed.rest] };
