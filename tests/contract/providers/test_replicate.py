@@ -228,6 +228,7 @@ async def test_a_model_that_cannot_be_described_costs_nothing(
         (Trouble(status=429),) * 3,
         (Trouble(status=503), Trouble(status=502), Trouble(status=504)),
         (CUT, CUT),
+        (HTML, HTML),
         (Trouble(status=500),) * 4,
     ],
 )
@@ -247,7 +248,7 @@ async def test_what_is_bought_is_waited_for_through_trouble(
         ((Trouble(status=500),) * 5, Fault.BAD_RESPONSE),
         ((Trouble(status=401),), Fault.AUTH),
         ((Trouble(status=404),), Fault.BAD_RESPONSE),
-        ((HTML,), Fault.BAD_RESPONSE),
+        ((HTML,) * 5, Fault.BAD_RESPONSE),
     ],
 )
 async def test_what_is_given_up_after_it_was_bought_may_have_cost(

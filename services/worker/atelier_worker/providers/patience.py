@@ -11,12 +11,13 @@ from typing import Any, Final, TypeVar
 
 from atelier_core.domain.values import Money
 from atelier_worker.ports import AGAIN, Fault, ProviderError
+from atelier_worker.providers.talk import UnreadableError
 
 log = logging.getLogger(__name__)
 
 SLOWEST: Final = 3.0  # seconds between two looks
 LONGEST: Final = 60.0  # seconds a vendor's `Retry-After` is obeyed for a look
-BROKEN: Final = 5  # answers 500 in a row after which a call is given up
+BROKEN: Final = 5  # answers 500, or none that can be read, in a row: then a call is given up
 
 _T = TypeVar("_T")
 _UNKNOWN: Final = Money.unknown()
@@ -55,8 +56,9 @@ class Pace:
             try:
                 return await ask()
             except ProviderError as exc:
-                broken = broken + 1 if exc.http_status == 500 else 0  # noqa: PLR2004 - a status
-                if exc.fault not in AGAIN or broken >= BROKEN:
+                odd = isinstance(exc, UnreadableError)
+                broken = broken + 1 if odd or exc.http_status == 500 else 0  # noqa: PLR2004 - a status
+                if not (odd or exc.fault in AGAIN) or broken >= BROKEN:
                     raise last_word(exc, cost=self.cost) from exc
                 await asyncio.sleep(max(next(pauses), min(exc.retry_after or 0.0, LONGEST)))
 

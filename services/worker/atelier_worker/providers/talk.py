@@ -24,6 +24,10 @@ class Wire(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
+class UnreadableError(ProviderError):
+    """A success that makes no sense, such as the page of somebody in between."""
+
+
 class Talk:
     """`refused` makes the error of an answer that is not a success, from its body."""
 
@@ -44,7 +48,7 @@ class Talk:
             return kind.model_validate_json(raw)
         except ValidationError as exc:
             detail, status = "The provider's answer cannot be read.", response.status_code
-            raise ProviderError(Fault.BAD_RESPONSE, detail, http_status=status) from exc
+            raise UnreadableError(Fault.BAD_RESPONSE, detail, http_status=status) from exc
 
     async def hear(
         self,
