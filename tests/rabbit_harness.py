@@ -115,6 +115,12 @@ class Proxy:
     def resume(self) -> None:
         self._flowing.set()
 
+    def strand(self) -> None:
+        """Go silent for good on what is open; what is opened from now on works."""
+        self._flowing.clear()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there_reader, there = await asyncio.open_connection(*self._target)
@@ -122,15 +128,21 @@ class Proxy:
             writer.transport.abort()
             return
         self._writers |= {writer, there}
+        flowing = self._flowing
         try:
-            await asyncio.gather(self._pipe(reader, there), self._pipe(there_reader, writer))
+            await asyncio.gather(
+                self._pipe(reader, there, flowing), self._pipe(there_reader, writer, flowing)
+            )
         finally:
             self._writers -= {writer, there}
 
-    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    @staticmethod
+    async def _pipe(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event
+    ) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
-                await self._flowing.wait()
+                await flowing.wait()
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()

@@ -10,7 +10,7 @@ from aio_pika import connect
 from aio_pika.abc import AbstractChannel
 
 from atelier_core.adapters.rabbitmq import RabbitBus
-from atelier_core.contracts.events import Event
+from atelier_core.contracts.events import Event, JobRequested
 from atelier_core.errors import SettingsError, TransientError
 from bus_harness import (
     DELAYS,
@@ -18,6 +18,7 @@ from bus_harness import (
     A,
     B,
     Recorder,
+    accepted,
     eventually,
     lossy,
     progress,
@@ -293,6 +294,28 @@ async def test_a_silent_server_is_transient_within_seconds_and_then_left(
                 return False
             return True
 
+        await eventually(works)
+
+
+@pytest.mark.parametrize("server", ["4"], indirect=True)  # it takes 12 s, of the client's doing
+async def test_a_connection_that_takes_nothing_is_left_with_what_it_did_not_take(
+    server: str, proxy: Proxy, prefix: str
+) -> None:
+    large = JobRequested(owner="local", job=accepted("x" * 4_000_000))
+    async with opened(proxy.url(server), prefix) as bus:
+        await bus.publish(requested())
+        proxy.strand()
+
+        async def works() -> bool:
+            try:
+                await bus.publish(requested())
+            except TransientError:
+                return False
+            return True
+
+        sending = (bus.publish(large) for _ in range(8))  # more than sockets hold
+        lost = await asyncio.gather(*sending, return_exceptions=True)
+        assert [type(error) for error in lost] == [TransientError] * 8
         await eventually(works)
 
 

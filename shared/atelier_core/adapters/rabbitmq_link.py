@@ -5,11 +5,13 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import aio_pika
 import aiormq
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from aiormq.connection import TCPTransportFactory, TLSTransportFactory
 from aiormq.exceptions import AuthenticationError, InvalidFrameError, ProbableAuthenticationError
 from yarl import URL
 
@@ -20,7 +22,7 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT = "10"  # seconds; a silent server is given up after about three of them
 CONNECT_WITHIN = 10.0
-CLOSE_WITHIN = 3.0
+CLOSE_WITHIN = 3.0  # seconds until a connection that does not close in order is cut
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds between attempts to connect
 
 
@@ -69,6 +71,24 @@ def server_url(text: str) -> URL:
         if url.scheme in ("amqp", "amqps") and url.host:
             return url if "heartbeat" in url.query else url.update_query(heartbeat=HEARTBEAT)
     raise SettingsError("The RabbitMQ address must be an amqp:// or amqps:// address.")
+
+
+class _Wire(aiormq.TransportFactory):
+    """Makes the socket of one connection, and can cut it."""
+
+    def __init__(self) -> None:
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def create(
+        self, url: URL, **kwargs: Any
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
+        reader, self._writer = await factory.create(url, **kwargs)
+        return reader, self._writer
+
+    def cut(self) -> None:
+        if self._writer is not None:
+            self._writer.transport.abort()
 
 
 class Link:
@@ -123,8 +143,9 @@ class Link:
         """Connect, wait for the connection's end, connect again; until cancelled."""
         wait = FIRST_WAIT
         while True:
+            wire = _Wire()
             try:
-                connection = await self._connect()
+                connection = await self._connect(wire)
             except TransientError as exc:
                 self._trouble = exc
                 extra = {"connection": self._name, "error": describe(exc)}
@@ -136,20 +157,22 @@ class Link:
             try:
                 await self._until_lost(connection)
             finally:
-                await _close(connection)
+                await _close(connection, wire)
             self._trouble = TransientError("the connection was lost")
             log.warning("RabbitMQ connection lost", extra={"connection": self._name})
 
-    async def _connect(self) -> AbstractConnection:
+    async def _connect(self, wire: _Wire) -> AbstractConnection:
+        connection = aio_pika.Connection(
+            self._url, client_properties={"connection_name": self._name}
+        )
+        connection.kwargs["transport_factory"] = wire
         with translated("connecting"):
             async with asyncio.timeout(CONNECT_WITHIN):
-                connection = await aio_pika.connect(
-                    self._url, client_properties={"connection_name": self._name}
-                )
+                await connection.connect()
                 try:
                     await self._declare(connection)
                 except BaseException:
-                    await _close(connection)
+                    await _close(connection, wire)
                     raise
         return connection
 
@@ -178,7 +201,11 @@ async def channel_of(channel: AbstractChannel) -> aiormq.Channel:
     return underlay
 
 
-async def _close(connection: AbstractConnection) -> None:
-    with suppress(TransientError), translated("closing"):
-        async with asyncio.timeout(CLOSE_WITHIN):
+async def _close(connection: AbstractConnection, wire: _Wire) -> None:
+    # Not a timeout: the driver waits on, cancelled or not, until the server has taken everything.
+    cutting = asyncio.get_running_loop().call_later(CLOSE_WITHIN, wire.cut)
+    try:
+        with suppress(TransientError), translated("closing"):
             await connection.close()
+    finally:
+        cutting.cancel()
