@@ -143,7 +143,7 @@ async def serve(
         SettingsError: the port cannot be used.
     """
     # Here, because a worker uses this module and has no HTTP framework.
-    from atelier_core.http.protocol import HttpProtocol  # noqa: PLC0415
+    from atelier_core.http.protocol import HttpProtocol, SocketProtocol  # noqa: PLC0415
 
     config = uvicorn.Config(
         app,
@@ -153,7 +153,7 @@ async def serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,  # nobody asks where a request came from
-        ws="websockets-sansio",
+        ws=SocketProtocol,
         ws_per_message_deflate=False,
         ws_max_size=64 * 1024,
         timeout_keep_alive=75,

@@ -908,3 +908,22 @@ async def test_other_methods_and_addresses(api: Api) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
     head = await api.http.head("/v1/models")
     assert (head.status_code, head.content) == (200, b"")
+
+
+async def test_a_socket_that_is_refused_is_told_why_and_is_no_error(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    for headers, status, code in (
+        ({}, 404, "not_found"),
+        ({"Origin": "http://evil.example"}, 403, "forbidden"),
+    ):
+        answer = await api.http.get("/v1/models", headers={**upgrade, **headers})
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert answer.headers["x-request-id"] == answer.json()["request_id"]
+    assert [r.message for r in caplog.records if r.levelname == "ERROR"] == []
