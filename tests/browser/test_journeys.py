@@ -312,7 +312,7 @@ def test_the_address_keeps_the_search(origin, visit, draw):
     page.reload()
     expect(page.get_by_role("searchbox")).to_have_value(f"lighthouse {mine}")
     expect(cell(page, mine)).to_have_count(1)
-    page.get_by_role("searchbox").fill(f"nothing{mine}")
+    page.get_by_role("searchbox").fill(f"nothing{mine} " + "at all " * 100)  # a pasted prompt
     expect(page.get_by_text("Nothing matches")).to_be_visible()
 
 

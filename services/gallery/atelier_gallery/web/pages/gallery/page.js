@@ -82,7 +82,7 @@ function Search({ router }) {
     timer.current = Number(setTimeout(() => router.go({ q: ref.current?.value.trim() ?? "" }, { replace: true }), PAUSE));
   };
   return html`<label class="search"><span class="visually-hidden">${t("gallery.search")}</span>${h(Icon, { name: "search" })}
-    <input ref=${ref} type="search" class="input" placeholder=${t("gallery.search")} defaultValue=${q} onInput=${input} /></label>`;
+    <input ref=${ref} type="search" class="input" maxlength="400" placeholder=${t("gallery.search")} defaultValue=${q} onInput=${input} /></label>`;
 }
 
 /** @param {{router: import("../../core/router.js").Router}} props */
