@@ -30,7 +30,7 @@ secret() { # FILE
         *change*me* | *password* | *example* | *default* | *guest* | *minioadmin* | *secret* | *your*key*)
             refuse "$1" 'looks like a default; delete it for a generated one.' ;;
     esac
-    [ "$(sed 's/\(.\)/\1\n/g' "$1" | sort -u | wc -l)" -ge 8 ] ||
+    [ "$(fold -w 1 "$1" | sort -u | wc -l)" -ge 8 ] ||
         refuse "$1" 'is too simple; delete it for a generated one.'
 }
 
