@@ -10,13 +10,14 @@ from uuid import uuid4
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo.errors import OperationFailure
 
 from atelier_api.ports import Claim, IdempotencyStore, Scope, State, TicketStore
 from atelier_api.stores import mongo, sqlite
 from atelier_api.stores.memory import MemoryIdempotency, MemoryTickets
 from atelier_core.adapters.sqlite import SqliteEngine
 from atelier_core.domain.values import new_id, now
-from atelier_core.errors import SettingsError, TransientError
+from atelier_core.errors import RefusedError, SettingsError, TransientError
 
 pytestmark = pytest.mark.anyio
 
@@ -238,6 +239,23 @@ async def test_mongo_lets_the_server_forget(mongo_url: str) -> None:
         finally:
             await client.drop_database(name)
             client.close()
+
+
+class ReadOnly:
+    """A database whose user may look and not touch."""
+
+    async def command(self, _: str) -> dict[str, float]:
+        return {"ok": 1.0}
+
+    async def create_index(self, *_: object, **__: object) -> str:
+        raise OperationFailure("not authorized on atelier to execute command", 13)
+
+
+async def test_who_may_not_make_indexes_is_told_which_setting_that_is() -> None:
+    database = mongo.MongoDatabase(ReadOnly(), ReadOnly(), ReadOnly())
+    for asked in (database.prepare, database.ping):
+        with pytest.raises(RefusedError, match="the user in ATELIER_MONGO_URL"):
+            await asked()
 
 
 async def test_a_silent_server_is_trouble_that_passes() -> None:

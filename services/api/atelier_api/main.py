@@ -75,8 +75,8 @@ async def _prepare(database: MongoDatabase) -> None:
     while True:
         try:
             await database.prepare()
-        except TransientError:
-            log.warning("the database does not answer yet")
+        except TransientError as exc:
+            log.warning("the database is not ready yet", extra={"error": str(exc)})
             await asyncio.sleep(PAUSE)
         else:
             return

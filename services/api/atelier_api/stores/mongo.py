@@ -21,7 +21,6 @@ from atelier_core.adapters.mongo import (
     translated,
 )
 from atelier_core.adapters.mongo_clock import ServerClock
-from atelier_core.errors import TransientError
 
 Collection = AsyncIOMotorCollection[Document]
 
@@ -70,10 +69,10 @@ class MongoDatabase:
 
     async def ping(self) -> None:
         """Return if the server can be used. Raises TransientError."""
+        if not self._prepared:
+            await self.prepare()  # which says why it cannot be
         with translated():
             await self._db.command("ping")
-        if not self._prepared:
-            raise TransientError("MongoDB: the indexes are not made yet")
 
 
 class MongoIdempotency:
