@@ -28,6 +28,8 @@ def test_what_a_model_can_do_fits_together(model) -> None:
     assert (model.price.amount is None) == (model.price.status is CostStatus.UNKNOWN)
     if model.price.amount is not None:
         assert Decimal(model.price.amount) >= 0
+    if model.size_prices:
+        assert model.price_at(1024, 1024) == model.price
     if model.tokens is not None:
         assert model.price.status is not CostStatus.EXACT, "tokens decide"
         assert all(Decimal(rate) >= 0 for rate in dict(model.tokens).values())

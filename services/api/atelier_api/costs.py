@@ -83,8 +83,8 @@ def _a_picture(request: ImageRequest, model: Model) -> tuple[Decimal | None, Dec
         larger = max(Decimal(1), Decimal(width * height) / USUAL_AREA)
         least = min(Decimal(low) for low, _ in chosen)
         return least, max(Decimal(high) for _, high in chosen) * larger
-    amount = model.price.amount
-    price = None if amount is None else Decimal(amount) * model.units(*request.dimensions())
+    amount = model.price_at(*request.dimensions()).amount
+    price = None if amount is None else Decimal(amount)
     return price, price
 
 

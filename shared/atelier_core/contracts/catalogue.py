@@ -4,6 +4,7 @@ What exists is here; what is on right now is known from the workers' announcemen
 """
 
 from collections.abc import Iterable
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from math import ceil
@@ -65,6 +66,7 @@ class TokenPrice(_Entry):
 class Model(_Entry):
     """A model of a provider; `price` is per image, or `by_megapixel` per started megapixel of one.
 
+    `size_prices` are pairs of pixels and price: a picture costs as the class next to it in size.
     Where tokens decide, `price` estimates a usual picture, and `tokens` prices what was used;
     `quality_prices` are the least and the most for one of at most 1536x1024, by quality.
     `auto`: whether it may be meant where it is not named: yes, only if there is no other, never.
@@ -78,13 +80,19 @@ class Model(_Entry):
     size_rule: SizeRule | None = None
     price: Money
     by_megapixel: bool = False
+    size_prices: tuple[tuple[int, str], ...] = ()
     tokens: TokenPrice | None = None
     quality_prices: dict[str, tuple[str, str]] = {}
     auto: Literal["yes", "alone", "never"] = "yes"
 
-    def units(self, width: int, height: int) -> int:
-        """How many times its `price` a picture of that size costs."""
-        return ceil(width * height / MEGAPIXEL) if self.by_megapixel else 1
+    def price_at(self, width: int, height: int) -> Money:
+        """The price of a picture of that size."""
+        amount, pixels = self.price.amount, width * height
+        if amount is not None and self.by_megapixel:
+            amount = str(Decimal(amount) * ceil(pixels / MEGAPIXEL))
+        if self.size_prices:
+            amount = min(self.size_prices, key=lambda known: abs(known[0] - pixels))[1]
+        return self.price.model_copy(update={"amount": amount})
 
     @property
     def free(self) -> bool:

@@ -89,7 +89,7 @@ async def test_the_price_is_by_started_megapixel(both: Fal) -> None:
     answer = await both[0].generate(
         order(DEV, width=1536, height=1024, indexes=(0, 1)), Listening()
     )
-    assert answer.cost == about("0.100")
+    assert answer.cost == about("0.1")
     assert [(p.index, p.seed) for p in answer.pictures] == [(0, 7), (1, None)]
 
 
@@ -248,7 +248,7 @@ async def test_a_blocked_picture_hides_in_a_success(both: Fal) -> None:
     answer = await provider.generate(order(DEV, indexes=(3, 4)), Listening())
     assert [p.index for p in answer.pictures] == [3]
     assert [(m.index, m.fault) for m in answer.missing] == [(4, Fault.MODERATED)]
-    assert answer.cost == about("0.050")
+    assert answer.cost == about("0.05")
     assert "file" in fake.seen
     assert fake.seen.count("file") == 1
 

@@ -73,6 +73,8 @@ async def test_tokens_decide_the_cost(provider: GeminiProvider, vendor: FakeGemi
     for empty in (None, {"promptTokenCount": 9}):
         vendor.answer = {"usageMetadata": empty}
         assert (await provider.generate(order(FLASH), Listening())).cost.amount == "0.067"
+        large = order(FLASH, width=4096, height=4096)
+        assert (await provider.generate(large, Listening())).cost.amount == "0.151"
 
 
 def ended(reason: str | None, *parts: dict[str, Any]) -> dict[str, Any]:

@@ -68,6 +68,13 @@ def test_size_decides_where_it_does() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("size", "price"), [("1376x768", "0.067"), ("2048x2048", "0.101"), ("4096x4096", "0.151")]
+)
+def test_a_price_may_be_that_of_a_class_of_sizes(size: str, price: str) -> None:
+    assert asking(ask(size=size), named("gemini/gemini-3.1-flash-image")).max == price
+
+
 def test_unknown_is_never_zero() -> None:
     unknown = asking(ask(n=4), named("compatible/default"))
     assert (unknown.min, unknown.max, unknown.status) == (None, None, CostStatus.UNKNOWN)

@@ -8,9 +8,11 @@ from atelier_core.domain.values import CostStatus, Money
 MILLION = Decimal(1_000_000)
 
 
-def listed(model: Model, pictures: int) -> Money:
-    """The list price of so many pictures; unknown if the catalogue does not know."""
-    return Money.total([model.price] * pictures)
+def listed(model: Model, pictures: int, *, size: tuple[int, int] | None = None) -> Money:
+    """The list price of so many pictures, of `size` if that decides; unknown if the catalogue does
+    not know.
+    """
+    return Money.total([model.price_at(*size) if size else model.price] * pictures)
 
 
 def metered(model: Model, *, text_in: int, image_out: int, text_out: int = 0) -> Money | None:

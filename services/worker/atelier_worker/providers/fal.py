@@ -24,13 +24,13 @@ from atelier_worker.ports import (
     ProviderError,
 )
 from atelier_worker.providers.checks import checked_key, checked_url
+from atelier_worker.providers.costs import listed
 from atelier_worker.providers.fal_wire import (
     Canceled,
     Prices,
     Result,
     Status,
     Submitted,
-    cost_of,
     input_of,
     refused,
 )
@@ -133,7 +133,7 @@ class FalProvider:
                     if blocked[i]
                 ),
             ),
-            cost=cost_of(order, model, len(result.images)),
+            cost=listed(model, len(result.images), size=(order.width, order.height)),
             provider_request_id=request_id,
             http_status=200,
         )

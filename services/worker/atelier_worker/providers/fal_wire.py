@@ -1,14 +1,12 @@
 """What fal is sent and what it sends."""
 
 import re
-from decimal import Decimal
 from typing import Any, Final
 
 import httpx
 from pydantic import ValidationError
 
 from atelier_core.contracts.catalogue import Model
-from atelier_core.domain.values import CostStatus, Money
 from atelier_worker.ports import Fault, Order, ProviderError
 from atelier_worker.providers.fitting import format_of
 from atelier_worker.providers.http import presentable, request_id, status_error
@@ -82,15 +80,6 @@ def input_of(order: Order, model: Model) -> dict[str, Any]:
     if kind := format_of(order, model):
         wanted["output_format"] = kind
     return wanted
-
-
-def cost_of(order: Order, model: Model, pictures: int) -> Money:
-    """What so many pictures cost, by their size: an estimate."""
-    if model.price.amount is None:
-        return Money.unknown()
-    units = model.units(order.width, order.height) * pictures
-    amount = format(Decimal(model.price.amount) * units, "f")
-    return Money(amount=amount, status=CostStatus.ESTIMATED)
 
 
 def refused(response: httpx.Response, raw: bytes) -> ProviderError:

@@ -96,7 +96,7 @@ def body_of(order: Order, model: Model) -> dict[str, Any]:
     }
 
 
-def cost_of(model: Model, usage: Usage | None, pictures: int) -> Money | None:
+def cost_of(order: Order, model: Model, usage: Usage | None, pictures: int) -> Money | None:
     """By the tokens that were used; else the list price of what came, if something came."""
     by_tokens = None
     if usage and (usage.candidates_token_count or not pictures):  # a picture is never of none
@@ -106,7 +106,9 @@ def cost_of(model: Model, usage: Usage | None, pictures: int) -> Money | None:
             image_out=usage.of_pictures,
             text_out=usage.of_words,
         )
-    return by_tokens or (listed(model, pictures) if pictures else None)
+    if by_tokens or not pictures:
+        return by_tokens
+    return listed(model, pictures, size=(order.width, order.height))
 
 
 def _answer(order: Order, model: Model, response: httpx.Response, raw: bytes) -> Answer:
@@ -123,7 +125,7 @@ def _answer(order: Order, model: Model, response: httpx.Response, raw: bytes) ->
         ) from exc
     if result.error is not None:
         raise refused(response, raw)
-    cost = cost_of(model, result.usage_metadata, int(bool(data)))
+    cost = cost_of(order, model, result.usage_metadata, int(bool(data)))
     if cost is None or not data:
         raise _nothing(result, response, cost)
     return Answer(
