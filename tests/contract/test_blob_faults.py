@@ -21,10 +21,12 @@ import anyio
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
 from minio import Minio
+from minio.credentials.credentials import Credentials
 
 from atelier_core.adapters.filesystem import FileBlobStore
 from atelier_core.adapters.s3 import S3BlobStore
 from atelier_core.adapters.s3_errors import translate
+from atelier_core.adapters.s3_http import S3Http
 from atelier_core.errors import (
     AtelierError,
     ConflictError,
@@ -403,6 +405,32 @@ async def test_a_store_that_is_silent_is_given_up_in_time(store: dict[str, Any])
                 await call
         silent = False
         assert (await blobs.get("b")).data == b"2"  # stored all the same: unknown is not refused
+
+
+async def test_a_large_blob_may_take_longer_than_an_answer() -> None:
+    pieces = [b"x" * 65536] * 12
+
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        length = sum(map(len, pieces))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length)
+        for piece in pieces:
+            await asyncio.sleep(0.05)  # 1.25 MiB a second
+            writer.write(piece)
+        writer.close()
+
+    async with await asyncio.start_server(slowly, "127.0.0.1", 0) as server:
+        opened = S3Http.open(
+            origin=urlsplit(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"),
+            bucket="bucket",
+            credentials=Credentials("a", "b"),
+            region="us-east-1",
+            within=0.3,
+            connections=1,
+        )
+        async with opened as http:
+            _, body = await http.call("GET", "a")
+    assert body == b"".join(pieces)
 
 
 @pytest.mark.external

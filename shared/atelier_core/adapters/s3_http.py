@@ -117,20 +117,25 @@ class S3Http:
         Raises:
             AtelierError: as `translate` says; TransientError where there was no answer.
         """
-        limit = self._within + len(data) / _SLOWEST
-        timeout = aiohttp.ClientTimeout(sock_connect=self._within / 3, total=limit)
+        timeout = aiohttp.ClientTimeout(sock_connect=self._within / 3, total=None)
         digest = await _sha256(data)
+        now = asyncio.get_running_loop().time
         for pause in _PAUSES:
+            by = now() + self._within + len(data) / _SLOWEST
             try:
-                async with self._session.request(
-                    method,
-                    self._url(key),
-                    data=_payload(data),
-                    headers=self._signed(method, key, headers or {}, digest),
-                    timeout=timeout,
-                    allow_redirects=False,
-                    middlewares=() if repeatable else (_once,),
-                ) as response:
+                async with (
+                    asyncio.timeout_at(by) as limit,
+                    self._session.request(
+                        method,
+                        self._url(key),
+                        data=_payload(data),
+                        headers=self._signed(method, key, headers or {}, digest),
+                        timeout=timeout,
+                        allow_redirects=False,
+                        middlewares=() if repeatable else (_once,),
+                    ) as response,
+                ):
+                    limit.reschedule(by + (response.content_length or 0) / _SLOWEST)
                     body = await response.read()
                     self._check(response, body, key)
                     return response.headers, body
