@@ -58,13 +58,15 @@ async def found(store: Documents[D], stamps: Iterable[Stamp], owners: Collection
 
 
 def job_message(job: Job, *, cursor: str | None = None) -> Message:
-    return Message("job.updated", job.public_json().decode(), key=job.id, cursor=cursor)
+    data = job.public_json().decode()
+    return Message("job.updated", data, key=job.id, version=job.version, cursor=cursor)
 
 
 def image_message(image: Image, *, cursor: str | None = None) -> Message:
-    return Message("image.updated", image.model_dump_json(), key=image.id, cursor=cursor)
+    data = image.model_dump_json()
+    return Message("image.updated", data, key=image.id, version=image.version, cursor=cursor)
 
 
 def deleted_message(image_id: str, version: int, *, cursor: str | None = None) -> Message:
     data = json.dumps({"id": image_id, "version": version})
-    return Message("image.deleted", data, key=image_id, cursor=cursor)
+    return Message("image.deleted", data, key=image_id, version=version, cursor=cursor)

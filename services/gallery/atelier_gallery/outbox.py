@@ -26,12 +26,14 @@ class Closed(AtelierError):  # noqa: N818 - an end, not an error
 class Message:
     """`data` is JSON text. A later message with the same `key` makes this one superfluous.
 
-    `cursor`: whoever has received this message and all before it may resume from there.
+    `version` is that of what it is about. `cursor`: whoever has received this message and all
+    before it may resume from there.
     """
 
     event: str
     data: str
     key: str
+    version: int = 0
     cursor: str | None = None
     droppable: bool = False
 

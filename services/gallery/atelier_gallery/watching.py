@@ -1,6 +1,6 @@
 """One watcher's conversation, whatever carries it: what there is, then what changes."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -71,18 +71,21 @@ class Watching:
         changes = None if after is None else await self._since(after, topics, owner=owner)
         reset = "false" if changes is not None else "true"
         yield Message("snapshot.started", f'{{"reset":{reset}}}', key="")
+        first: Iterable[Message] = changes or ()
         if changes is None:
-            for job in await self._snapshot(topics, owner=owner):
-                yield job_message(job)
-        else:
-            for message in changes:
-                yield message
+            first = map(job_message, await self._snapshot(topics, owner=owner))
+        told: dict[str, int] = {}
+        for message in first:
+            told[message.key] = message.version
+            yield message
         yield Message("snapshot.complete", "{}", key="", cursor=cursor)
         while True:
             message = await outbox.take()
-            if message.event == PING and pending:
-                pending = await self._still_pending(pending, owner=owner)
-            yield message
+            if message.event == PING:
+                told.clear()  # whatever was on its way while that was read has come
+                pending = pending and await self._still_pending(pending, owner=owner)
+            if message.version > told.get(message.key, -1):
+                yield message
 
     async def _exists(self, topic: Topic, *, owner: str) -> bool:
         if topic.kind == "job":

@@ -231,3 +231,20 @@ async def test_too_much_to_resume_is_a_fresh_snapshot() -> None:
     async with parts.live.watch(OWNER, ME) as outbox:
         first = await anext(messages(parts, outbox, ME, after))
         assert first.data == '{"reset":true}'
+
+
+@pytest.mark.parametrize("resuming", [False, True])
+async def test_what_was_on_its_way_does_not_come_after_what_is_newer(resuming: bool) -> None:
+    parts = Parts()
+    job, other = accept(accepted()), accept(accepted())
+    await parts.save(job)
+    async with parts.live.watch(OWNER, ME) as outbox:
+        await parts.announce(job)
+        await parts.save(second(job), read=1)
+        after = round((parts.time - timedelta(seconds=1)).timestamp() * 1000) if resuming else None
+        messages = parts.watching.messages(outbox, ME, owner=OWNER, after=after)
+        told = [await anext(messages) for _ in range(3)]
+        assert '"version":2' in told[1].data
+        await parts.announce(other)
+        assert (await anext(messages)).key == other.id
+        await messages.aclose()
