@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -33,13 +33,18 @@ _MUST_BE = {  # after "it must be", by the kind of pydantic's error
 }
 
 
-def _http_url(value: str) -> str:
+def _parts(value: str, *schemes: str) -> SplitResult | None:
     try:
         parts = urlsplit(value)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        known = parts.scheme in schemes and parts.hostname and parts.port != 0
     except ValueError:  # a port that is none, a bracket that is not closed
-        known = False
-    if not known:
+        return None
+    return parts if known else None
+
+
+def _http_url(value: str) -> str:
+    parts = _parts(value, "http", "https")
+    if parts is None:
         raise ValueError("must be an http:// or https:// address")
     if parts.username or parts.password:
         raise ValueError("must not hold a user name or password")
@@ -64,8 +69,11 @@ ApiKey = Annotated[SecretStr, AfterValidator(_header_safe), Field(min_length=1)]
 
 
 def _amqp_url(value: str) -> str:
-    if urlsplit(value).scheme not in ("amqp", "amqps") or not urlsplit(value).hostname:
-        raise ValueError("must be an amqp:// or amqps:// address")
+    if _parts(value, "amqp", "amqps") is None:
+        raise ValueError(
+            "must be an amqp:// or amqps:// address"
+            " (signs in a password are written like %2F for / and %23 for #)"
+        )
     return value
 
 

@@ -5,7 +5,7 @@ from pydantic import Field
 
 from atelier_api.settings import ApiSettings
 from atelier_core.errors import SettingsError
-from atelier_core.settings import Port, Settings
+from atelier_core.settings import AmqpUrl, Port, Settings
 from atelier_embedded.settings import EmbeddedSettings
 
 
@@ -36,6 +36,24 @@ def test_a_wrong_setting_is_one_sentence(environ: dict[str, str], sentence: str)
     assert sentence in str(error.value)
     assert "secret" not in str(error.value)
     assert "\n" not in str(error.value)
+
+
+class Broker(Settings):
+    url: AmqpUrl = Field(alias="A_URL")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://h", "amqp://", "amqp://[::1", "amqp://h:x", "amqp://h:99999"),
+        *("amqp://u:secret#1@h/", "amqp://u:secret/1@h/", "amqp://u:secret?1@h/"),
+    ],
+)
+def test_an_address_of_a_broker_that_is_none_is_one_sentence(url: str) -> None:
+    with pytest.raises(SettingsError, match="A_URL is wrong: it must be an amqp:// or") as error:
+        Broker.load({"A_URL": url})
+    assert "%23" in str(error.value)
+    assert "secret" not in str(error.value)
 
 
 def test_a_file_holds_the_value(tmp_path: Path) -> None:
