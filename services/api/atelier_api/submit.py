@@ -178,21 +178,28 @@ class Submit:
             if isinstance(entry, CreateJob):
                 wrong += entry.unbuilt(f"/prompts/{index}")
         refuse_unbuilt(*wrong)
+        offers: dict[ImageRequest, Offer] = {}
         orders = tuple(
-            self._priced(job, f"/prompts/{index}") for index, job in enumerate(body.jobs())
+            self._priced(job, f"/prompts/{index}", offers) for index, job in enumerate(body.jobs())
         )
         refuse_oversized(orders)
         return orders
 
     def _order(self, body: CreateJob) -> Order:
         refuse_unbuilt(*body.unbuilt())
-        return self._priced(body, "")
+        return self._priced(body, "", {})
 
-    def _priced(self, body: CreateJob, at: str) -> Order:
+    def _priced(self, body: CreateJob, at: str, offers: dict[ImageRequest, Offer]) -> Order:
+        """`offers` are known already, of requests without their prompt: that decides nothing, and
+        a thousand times the whole catalogue would keep everybody waiting.
+        """
         request = image_request(body)
+        alike = request.model_copy(update={"prompt": ""})
+        if alike not in offers:
+            offers[alike] = self._offer(request, at)
         return Order(
             request=request,
-            offer=self._offer(request, at),
+            offer=offers[alike],
             tags=body.tags,
             metadata=body.metadata,
         )
