@@ -5,8 +5,10 @@ from pydantic import Field
 
 from atelier_api.settings import ApiSettings
 from atelier_core.errors import SettingsError
-from atelier_core.settings import AmqpUrl, Port, Settings
+from atelier_core.settings import Port, Settings
 from atelier_embedded.settings import EmbeddedSettings
+from atelier_gallery.settings import GallerySettings
+from atelier_worker.settings import WorkerSettings
 
 
 def test_defaults() -> None:
@@ -38,10 +40,6 @@ def test_a_wrong_setting_is_one_sentence(environ: dict[str, str], sentence: str)
     assert "\n" not in str(error.value)
 
 
-class Broker(Settings):
-    url: AmqpUrl = Field(alias="A_URL")
-
-
 @pytest.mark.parametrize(
     "url",
     [
@@ -50,10 +48,12 @@ class Broker(Settings):
     ],
 )
 def test_an_address_of_a_broker_that_is_none_is_one_sentence(url: str) -> None:
-    with pytest.raises(SettingsError, match="A_URL is wrong: it must be an amqp:// or") as error:
-        Broker.load({"A_URL": url})
-    assert "%23" in str(error.value)
-    assert "secret" not in str(error.value)
+    others = {"ATELIER_MONGO_URL": "mongodb://h", "ATELIER_API_KEY": "key"}
+    for settings in (ApiSettings, GallerySettings, WorkerSettings):
+        with pytest.raises(SettingsError, match="ATELIER_AMQP_URL is wrong: it must") as error:
+            settings.load({**others, "ATELIER_AMQP_URL": url})
+        assert "%23" in str(error.value)
+        assert "secret" not in str(error.value)
 
 
 def test_a_file_holds_the_value(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from atelier_core.contracts.catalogue import catalogue
 from atelier_core.errors import SettingsError
-from atelier_core.settings import HttpUrl, Port, Settings
+from atelier_core.settings import AmqpUrl, HttpUrl, Port, Settings
 
 
 def _names(value: object) -> object:
@@ -17,7 +17,7 @@ def _names(value: object) -> object:
 
 class ApiSettings(Settings):
     port: Port = Field(8000, alias="ATELIER_PORT")
-    amqp_url: str = Field(alias="ATELIER_AMQP_URL")
+    amqp_url: AmqpUrl = Field(alias="ATELIER_AMQP_URL")
     mongo_url: str = Field(alias="ATELIER_MONGO_URL")
     gallery_url: HttpUrl = Field("http://127.0.0.1:8001", alias="ATELIER_GALLERY_URL")
     providers: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(

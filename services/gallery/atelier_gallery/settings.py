@@ -5,12 +5,12 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from atelier_core.errors import SettingsError
-from atelier_core.settings import HttpUrl, Port, Settings
+from atelier_core.settings import AmqpUrl, HttpUrl, Port, Settings
 
 
 class GallerySettings(Settings):
     port: Port = Field(8001, alias="ATELIER_PORT")
-    amqp_url: str = Field(alias="ATELIER_AMQP_URL")
+    amqp_url: AmqpUrl = Field(alias="ATELIER_AMQP_URL")
     mongo_url: str = Field(alias="ATELIER_MONGO_URL")
     api_url: HttpUrl = Field("http://127.0.0.1:8000", alias="ATELIER_API_URL")
     s3_endpoint: HttpUrl = Field(alias="ATELIER_S3_ENDPOINT")
