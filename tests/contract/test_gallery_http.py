@@ -378,6 +378,21 @@ async def test_trash_restore_purge(gallery: Running) -> None:
     assert [blob.key async for blob in gallery.blobs.list(f"jobs/{job['id']}/")] == []
 
 
+async def test_what_is_derived_of_a_picture_purged_meanwhile_is_not_kept(gallery: Running) -> None:
+    job = await drawn(gallery)
+    [image] = job["images"]
+    gallery.deriver.gate.clear()
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(gallery.http.get(image["thumb_urls"]["960"]))
+        while not gallery.deriver.derived:
+            await asyncio.sleep(0.01)
+        gone = await gallery.http.delete(f"/v1/images/{image['id']}", params={"permanent": True})
+        assert gone.status_code == 204
+        gallery.deriver.gate.set()
+    assert problem(asking.result()) == (404, "not_found")
+    assert [blob.key async for blob in gallery.blobs.list(f"jobs/{job['id']}/")] == []
+
+
 async def test_a_redelivered_end_does_not_bring_a_purged_image_back(gallery: Running) -> None:
     job = accepted()
     image = picture(job)

@@ -70,4 +70,9 @@ class Thumbs:
             await self._blobs.put(key, data, content_type=TYPE)
         except TransientError as exc:
             log.warning("a thumbnail was not kept", extra={"error": str(exc)})
+        try:
+            await self._blobs.head(image_key(image))
+        except NotFoundError:  # purged meanwhile: a purge deletes the picture first, then these
+            await self._blobs.delete(key)
+            raise
         return data
