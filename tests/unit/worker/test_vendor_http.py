@@ -1,5 +1,8 @@
 """What of a vendor's answer may be shown."""
 
+import json
+from typing import Any
+
 import httpx
 import pytest
 
@@ -9,7 +12,9 @@ from atelier_core.domain.values import Money, now
 from atelier_worker.calling import failed
 from atelier_worker.plan import MAX_ATTEMPTS, MAX_IN_VAIN, plan
 from atelier_worker.ports import Fault, ProviderError
+from atelier_worker.providers import fal_wire, gemini_wire, images_errors, stability
 from atelier_worker.providers.http import LONGEST_ID, presentable, request_id, status_error
+from atelier_worker.providers.talk import Refused
 
 
 def answer(header: bytes) -> httpx.Response:
@@ -85,3 +90,51 @@ def test_who_may_have_begun_the_work_is_not_asked_without_end(
         assert len(calls) <= most
     assert len(calls) == most
     assert calls[-1].cost == (Money.exactly("0") if chosen.free else Money.unknown())
+
+
+VERDICT = {"code": "moderation_blocked", "message": "no", "type": "x"}
+POLICY = {"type": "content_policy_violation", "loc": ["body", "prompt"], "msg": "no"}
+LEAKED = {"@type": "x", "reason": "API_KEY_INVALID"}
+
+
+@pytest.mark.parametrize(
+    ("refused", "status", "body", "fault"),
+    [
+        (images_errors.refused, 400, {"error": VERDICT | {"message": None}}, Fault.MODERATED),
+        (images_errors.refused, 400, {"error": VERDICT | {"param": ["prompt"]}}, Fault.MODERATED),
+        (
+            images_errors.refused,
+            400,
+            {"error": VERDICT | {"moderation_details": {"categories": {"violence": True}}}},
+            Fault.MODERATED,
+        ),
+        (
+            images_errors.refused,
+            429,
+            {"error": {"code": "insufficient_quota", "message": None}},
+            Fault.BILLING,
+        ),
+        (
+            stability._refused,
+            403,
+            {"name": "content_moderation", "errors": {"prompt": "no"}, "id": 7},
+            Fault.MODERATED,
+        ),
+        (fal_wire.refused, 422, {"detail": [POLICY | {"loc": "prompt"}]}, Fault.MODERATED),
+        (fal_wire.refused, 422, {"detail": [{"loc": None, "type": None}, POLICY]}, Fault.MODERATED),
+        (
+            gemini_wire.refused,
+            400,
+            {"error": {"status": 7, "message": None, "details": [LEAKED | {"retryDelay": 3}]}},
+            Fault.AUTH,
+        ),
+    ],
+)
+def test_a_verdict_is_heard_whatever_stands_beside_it(
+    *, refused: Refused, status: int, body: Any, fault: Fault
+) -> None:
+    """What is taken for another refusal goes on to the next provider."""
+    request = httpx.Request("POST", "https://vendor.example", headers={"authorization": "Key k"})
+    error = refused(httpx.Response(status, request=request), json.dumps(body).encode())
+    assert isinstance(error, ProviderError)
+    assert error.fault is fault

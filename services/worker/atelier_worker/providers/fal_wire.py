@@ -1,7 +1,7 @@
 """What fal is sent and what it sends."""
 
 import re
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import httpx
 from pydantic import ValidationError
@@ -10,7 +10,7 @@ from atelier_core.contracts.catalogue import Model
 from atelier_worker.ports import Fault, Order, ProviderError
 from atelier_worker.providers.fitting import format_of
 from atelier_worker.providers.http import presentable, request_id, status_error
-from atelier_worker.providers.talk import Wire
+from atelier_worker.providers.talk import Wire, otherwise
 
 _BALANCE: Final = re.compile(r"balance|exhausted|billing|locked", re.IGNORECASE)
 _FORBIDDEN: Final = "content_policy_violation"
@@ -46,8 +46,8 @@ class Canceled(Wire):
 
 
 class _Problem(Wire):
-    type: str = ""
-    loc: tuple[str | int, ...] = ()
+    type: Annotated[str, otherwise("")] = ""
+    loc: Annotated[tuple[str | int, ...], otherwise(())] = ()
 
 
 class _Problems(Wire):

@@ -4,7 +4,7 @@ Nothing of its own sentences is passed on: they quote prompts and keys.
 """
 
 import re
-from typing import Final
+from typing import Annotated, Final
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from atelier_worker.ports import Fault, ProviderError
 from atelier_worker.providers.http import believable, presentable, status_error
+from atelier_worker.providers.talk import otherwise
 
 BLOCKED: Final = frozenset(
     {
@@ -83,16 +84,16 @@ class Usage(_Wire):
 
 
 class Detail(_Wire):
-    reason: str | None = None
-    retry_delay: str | None = None
+    reason: Annotated[str | None, otherwise(None)] = None
+    retry_delay: Annotated[str | None, otherwise(None)] = None
 
 
 class Error(_Wire):
     """What is said of an error. Every field may be missing or of another type."""
 
-    status: str = ""
-    message: str = ""
-    details: tuple[Detail, ...] = ()
+    status: Annotated[str, otherwise("")] = ""
+    message: Annotated[str, otherwise("")] = ""
+    details: Annotated[tuple[Detail, ...], otherwise(())] = ()
 
 
 class Result(_Wire):

@@ -4,7 +4,7 @@ Nothing of a vendor's own sentences is passed on: they quote prompts and keys.
 """
 
 import re
-from typing import Final
+from typing import Annotated, Final
 
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,6 +18,7 @@ from atelier_worker.providers.http import (
     retry_after,
     status_error,
 )
+from atelier_worker.providers.talk import otherwise
 
 _BLOCKED: Final = frozenset({"moderation_blocked", "content_policy_violation", "content_filter"})
 _UNPAID: Final = frozenset(
@@ -32,18 +33,18 @@ class _Wire(BaseModel):
 
 
 class Moderation(_Wire):
-    moderation_stage: str | None = None
-    categories: tuple[str, ...] = ()
+    moderation_stage: Annotated[str | None, otherwise(None)] = None
+    categories: Annotated[tuple[str, ...], otherwise(())] = ()
 
 
 class Refusal(_Wire):
     """What is said of an error. Every field may be missing or of another type."""
 
-    message: str = ""
-    type: str | None = None
-    code: str | int | None = None
-    param: str | None = None
-    moderation_details: Moderation | None = None
+    message: Annotated[str, otherwise("")] = ""
+    type: Annotated[str | None, otherwise(None)] = None
+    code: Annotated[str | int | None, otherwise(None)] = None
+    param: Annotated[str | None, otherwise(None)] = None
+    moderation_details: Annotated[Moderation | None, otherwise(None)] = None
 
 
 class RefusedError(ProviderError):

@@ -6,7 +6,7 @@ https://platform.stability.ai/docs/api-reference
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -27,7 +27,7 @@ from atelier_worker.providers.http import (
     status_error,
     transport_errors,
 )
-from atelier_worker.providers.talk import Talk
+from atelier_worker.providers.talk import Talk, otherwise
 from atelier_worker.providers.unqueued import Unqueued
 
 URL: Final = "https://api.stability.ai"
@@ -49,9 +49,9 @@ _FIELD: Final = re.compile(r"([a-z_-]{1,40}):")
 class _Refusal(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    id: str | None = None
+    id: Annotated[str | None, otherwise(None)] = None
     name: str = ""
-    errors: tuple[str, ...] = ()
+    errors: Annotated[tuple[str, ...], otherwise(())] = ()
 
 
 class _Balance(BaseModel):

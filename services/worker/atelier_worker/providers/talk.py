@@ -4,7 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from atelier_core.domain.values import Money
 from atelier_core.errors import AtelierError
@@ -22,6 +28,18 @@ class Wire(BaseModel):
     """What vendors send: fields that nobody here knows are ignored."""
 
     model_config = ConfigDict(extra="ignore")
+
+
+def otherwise(default: Any) -> WrapValidator:
+    """For a field beside others that matter: `default` where it cannot be read."""
+
+    def read(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            return default
+
+    return WrapValidator(read)
 
 
 class UnreadableError(ProviderError):
