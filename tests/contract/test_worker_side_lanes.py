@@ -16,13 +16,15 @@ from atelier_core.contracts.events import (
     WorkerStatus,
 )
 from atelier_core.domain.derive import Derived
-from atelier_core.domain.outcome import JobStatus, thumb_key
+from atelier_core.domain.outcome import JobStatus, image_key, thumb_key
 from atelier_core.domain.request import ImageRequest, Lane, Priority
 from atelier_core.domain.run import run_key
 from atelier_core.domain.values import new_id, now
 from atelier_core.errors import PermanentError
 from atelier_core.ports import Subscription
+from atelier_worker.derive import Derive
 from atelier_worker.providers.fake import FakeProvider, Step
+from atelier_worker.rush import Rush
 from worker_harness import Stage, in_memory, job
 
 pytestmark = pytest.mark.anyio
@@ -147,6 +149,23 @@ async def test_a_picture_that_does_not_decode_says_so(here: Stage) -> None:
     (derived,) = here.of(ImageDerived)
     assert (derived.error, derived.blurhash) == ("The picture does not decode.", None)
     assert (await here.end(wanted)).outcome.status is JobStatus.SUCCEEDED
+
+
+async def test_what_is_derived_of_a_picture_purged_meanwhile_is_not_kept(here: Stage) -> None:
+    class Late:
+        async def derive(self, data: bytes) -> Derived:
+            await here.blobs.delete(image_key(image))
+            return Derived(thumb_320=data, blurhash="LEHV6nWB")
+
+    wanted = job()
+    await here.worker(FakeProvider())
+    await here.request(wanted)
+    end = await here.end(wanted)
+    (image,) = end.outcome.images
+    await here.until(lambda told: any(isinstance(e, ImageDerived) for e in told))
+    await here.blobs.delete(thumb_key(image, 320))
+    await Derive(here.blobs, here.bus, Late(), rush=Rush())(end)
+    assert [blob.key async for blob in here.blobs.list(f"jobs/{wanted.id}/thumbs/")] == []
 
 
 async def test_a_worker_says_what_it_can_do_and_how_far_it_is(here: Stage) -> None:

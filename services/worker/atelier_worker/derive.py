@@ -52,10 +52,14 @@ class Derive:
             error = str(exc)[:300]
             log.warning("not derived", extra={"image_id": image.id, "error": error})
         else:
-            await self._blobs.put(
-                thumb_key(image, SMALL), derived.thumb_320, content_type="image/webp"
-            )
+            key = thumb_key(image, SMALL)
+            await self._blobs.put(key, derived.thumb_320, content_type="image/webp")
             await failpoint("worker.derive_after_put")
+            try:
+                await self._blobs.head(image_key(image))
+            except NotFoundError:  # purged since: a purge deletes the picture first, then these
+                await self._blobs.delete(key)
+                return
             blurhash = derived.blurhash
         await self._publisher.publish(
             ImageDerived(
