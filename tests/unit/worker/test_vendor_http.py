@@ -1,10 +1,11 @@
-"""What of a vendor's answer may be shown."""
+"""What of a vendor's answer counts, and what of it may be shown."""
 
 import json
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import BaseModel
 
 from atelier_core.contracts.catalogue import catalogue
 from atelier_core.domain.run import Call
@@ -12,7 +13,14 @@ from atelier_core.domain.values import Money, now
 from atelier_worker.calling import failed
 from atelier_worker.plan import MAX_ATTEMPTS, MAX_IN_VAIN, plan
 from atelier_worker.ports import Fault, ProviderError
-from atelier_worker.providers import fal_wire, gemini_wire, images_errors, stability
+from atelier_worker.providers import (
+    fal_wire,
+    gemini_wire,
+    images_api,
+    images_errors,
+    replicate,
+    stability,
+)
 from atelier_worker.providers.http import LONGEST_ID, presentable, request_id, status_error
 from atelier_worker.providers.talk import Refused
 
@@ -138,3 +146,22 @@ def test_a_verdict_is_heard_whatever_stands_beside_it(
     error = refused(httpx.Response(status, request=request), json.dumps(body).encode())
     assert isinstance(error, ProviderError)
     assert error.fault is fault
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "odd"),
+    [
+        (images_api.Result, {"data": [{"b64_json": "eA=="}]}, {"usage": {"input_tokens": None}}),
+        (images_api.Result, {"data": [{"b64_json": "eA=="}]}, {"usage": "none"}),
+        (images_api.Entry, {"b64_json": "eA=="}, {"revised_prompt": ["a", "fox"]}),
+        (gemini_wire.Result, {"candidates": [{}]}, {"usageMetadata": {"promptTokenCount": "?"}}),
+        (gemini_wire.Result, {"candidates": [{}]}, {"responseId": 7}),
+        (fal_wire.Result, {"images": [{"url": "https://x"}]}, {"seed": "random"}),
+        (fal_wire.Status, {"status": "IN_PROGRESS"}, {"logs": [{"message": None}]}),
+        (replicate._Prediction, {"id": "x", "status": "succeeded"}, {"input": None, "logs": []}),
+    ],
+)
+def test_what_stands_beside_a_picture_is_no_reason_to_lose_it(
+    kind: type[BaseModel], answer: dict[str, Any], odd: dict[str, Any]
+) -> None:
+    assert kind.model_validate(answer | odd) == kind.model_validate(answer)

@@ -27,7 +27,7 @@ class _Log(Wire):
 
 class Status(Wire):
     status: str
-    logs: tuple[_Log, ...] | None = None
+    logs: Annotated[tuple[_Log, ...] | None, otherwise(None)] = None
     error: Any = None
 
 
@@ -37,7 +37,7 @@ class _Image(Wire):
 
 class Result(Wire):
     images: tuple[_Image, ...] = ()
-    seed: int | None = None
+    seed: Annotated[int | None, otherwise(None)] = None
     has_nsfw_concepts: tuple[bool, ...] | None = None
 
 

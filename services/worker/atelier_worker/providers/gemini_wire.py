@@ -99,8 +99,8 @@ class Error(_Wire):
 class Result(_Wire):
     candidates: tuple[Candidate, ...] = ()
     prompt_feedback: Feedback | None = None
-    usage_metadata: Usage | None = None
-    response_id: str | None = None
+    usage_metadata: Annotated[Usage | None, otherwise(None)] = None
+    response_id: Annotated[str | None, otherwise(None)] = None
     error: Error | None = None
 
 

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,7 +18,7 @@ from atelier_worker.providers.http import (
     transport_errors,
 )
 from atelier_worker.providers.images_errors import Refusal, bad_answer, refused
-from atelier_worker.providers.talk import Talk
+from atelier_worker.providers.talk import Talk, otherwise
 
 PATH: Final = "/images/generations"
 
@@ -34,7 +34,7 @@ class Entry(_Wire):
 
     b64_json: str | None = None
     url: str | None = None
-    revised_prompt: str | None = None
+    revised_prompt: Annotated[str | None, otherwise(None)] = None
 
 
 class Usage(_Wire):
@@ -52,7 +52,7 @@ class _Models(_Wire):
 
 class Result(_Wire):
     data: tuple[Entry, ...] | None = None
-    usage: Usage | None = None
+    usage: Annotated[Usage | None, otherwise(None)] = None
     error: Refusal | str | None = None
 
     @property

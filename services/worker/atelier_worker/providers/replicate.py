@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
 import httpx
 from pydantic import Field
@@ -24,7 +24,7 @@ from atelier_worker.providers.fitting import model_of, vendors_name
 from atelier_worker.providers.http import believable, open_client, status_error
 from atelier_worker.providers.patience import USUAL, Pace, fraction_in
 from atelier_worker.providers.replicate_input import Described
-from atelier_worker.providers.talk import Talk, Wire
+from atelier_worker.providers.talk import Talk, Wire, otherwise
 
 NAME: Final = "replicate"
 URL: Final = "https://api.replicate.com/v1"
@@ -48,10 +48,10 @@ class _Prediction(Wire):
     id: str = Field(pattern=_ID.pattern)
     model: str | None = None
     status: str
-    input: _Sent = _Sent()
+    input: Annotated[_Sent, otherwise(_Sent())] = _Sent()
     output: Any = None
     error: Any = None
-    logs: str | None = None
+    logs: Annotated[str | None, otherwise(None)] = None
 
 
 @dataclass(frozen=True)
