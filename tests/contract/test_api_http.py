@@ -488,6 +488,16 @@ async def test_lanes(api: Api) -> None:
 KEY = {"Idempotency-Key": "one key"}
 
 
+async def test_what_is_not_sent_does_not_count(api: Api) -> None:
+    for _ in range(6):  # as somebody who waits for a job by asking for it again
+        ten = await api.http.post("/v1/jobs", json={**FOX, "n": 10}, headers=KEY)
+        assert ten.status_code == 202
+        await api.http.post("/v1/jobs", json={"prompt": "b", "n": 10}, headers=KEY)
+    await api.http.post("/v1/jobs", json=FOX)
+    lanes = [event.lane for event in api.published if isinstance(event, JobRequested)]
+    assert lanes == [Lane.INTERACTIVE] * 2
+
+
 async def test_the_same_key_is_the_same_job(api: Api) -> None:
     first = await api.http.post("/v1/jobs", json=FOX, headers=KEY)
     again = await api.http.post("/v1/jobs", json={"n": 1, **FOX}, headers=KEY)

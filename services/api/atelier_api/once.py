@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from atelier_api.grouped import Grouped
 from atelier_api.ports import Claim, IdempotencyStore, Row, Scope, State
 from atelier_core.contracts.problems import Code, FieldError, Problem
+from atelier_core.domain.request import Lane
 from atelier_core.domain.values import new_id, now
 from atelier_core.errors import StorageFullError, TransientError
 from atelier_core.failpoints import failpoint
@@ -26,13 +27,14 @@ ANSWER_WITHIN = 2.5  # seconds store and broker may take together: a client is t
 
 log = logging.getLogger(__name__)
 
-Send = Callable[[str, datetime], Awaitable[None]]
+Send = Callable[[str, datetime, Lane], Awaitable[None]]
 """Make the request safe under this id and creation time; TransientError if that is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is to happen once. `admit` refuses by raising; only new acceptances are asked.
+    """What is to happen once. `admit` says where it waits, or refuses by raising; it is asked right
+    before sending, so not for what was accepted before.
 
     Without `scope` every request is a new one. `kind` is how problems call its id.
     """
@@ -40,7 +42,7 @@ class Request:
     scope: Scope | None
     fingerprint: str
     kind: Literal["job_id", "batch_id"]
-    admit: Callable[[], None]
+    admit: Callable[[], Lane]
     send: Send
 
 
@@ -94,8 +96,8 @@ class Once:
         """
         claim_id, created_at = new_id(), now()
         if request.scope is None:
-            request.admit()
-            await self._send(request, claim_id, created_at, by=_soon())
+            lane = request.admit()
+            await self._send(request, claim_id, created_at, lane, by=_soon())
             return Acceptance(id=claim_id, created_at=created_at, replayed=False)
         claim = Claim(
             scope=request.scope,
@@ -121,14 +123,14 @@ class Once:
             if row.state is State.ACCEPTED:
                 return Acceptance(id=row.id, created_at=row.created_at, replayed=True)
         try:
-            request.admit()
+            lane = request.admit()
         except Problem:
             if row.mine:  # else it was sent before and may be safe: it keeps its id
                 with _harmless("forget"):
                     await self._store.forget(scope)
             raise
         try:
-            await self._send(request, row.id, row.created_at, by=by)
+            await self._send(request, row.id, row.created_at, lane, by=by)
         except Problem:
             with _harmless("release"):
                 async with asyncio.timeout(0.3):
@@ -163,12 +165,12 @@ class Once:
         return row
 
     async def _send(
-        self, request: Request, request_id: str, created_at: datetime, *, by: float
+        self, request: Request, request_id: str, created_at: datetime, lane: Lane, *, by: float
     ) -> None:
         with unavailable(request.kind, request_id):
             async with asyncio.timeout_at(by):
                 await failpoint("api.after_row")
-                await request.send(request_id, created_at)
+                await request.send(request_id, created_at, lane)
                 await failpoint("api.after_publish")
 
     async def _mark_accepted(self, scopes: Sequence[Scope]) -> Sequence[None]:

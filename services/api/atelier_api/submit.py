@@ -85,10 +85,9 @@ class Submit:
     async def batch(self, body: CreateBatch, caller: Caller) -> tuple[AcceptedBatch, Acceptance]:
         """Accept a batch: one message, all of it or nothing."""
         orders = self._orders(body)
-        lane = self._lane(caller, orders)
         entries = tuple(order.entry for order in orders)
 
-        async def send(batch_id: str, at: datetime) -> None:
+        async def send(batch_id: str, at: datetime, lane: Lane) -> None:
             await self._publisher.publish(
                 BatchRequested(
                     owner=caller.owner,
@@ -104,7 +103,7 @@ class Submit:
                 scope=caller.scope,
                 fingerprint=fingerprint(body.jobs(), caller.key),
                 kind="batch_id",
-                admit=lambda: self._admit(lane, orders),
+                admit=lambda: self._admit(caller.owner, orders),
                 send=send,
             )
         )
@@ -121,10 +120,7 @@ class Submit:
     def dry_run(self, body: CreateJob | CreateBatch, owner: str) -> DryRun:
         """What `body` would do: the same problems, and nothing queued, counted or spent."""
         orders = self._orders(body) if isinstance(body, CreateBatch) else (self._order(body),)
-        images = sum(order.request.n for order in orders)
-        priorities = [order.request.priority for order in orders]
-        lane = self._traffic.lane(owner, priorities=priorities, images=images)
-        self._admit(lane, orders)
+        self._lane(owner, orders)
         return dry_run(((order.request, order.offer) for order in orders), self._book)
 
     async def finished(self, job: Job, wait: int) -> Job:
@@ -154,9 +150,7 @@ class Submit:
     async def _single(
         self, order: Order, caller: Caller, body_fingerprint: str
     ) -> tuple[Job, Acceptance]:
-        lane = self._lane(caller, (order,))
-
-        async def send(job_id: str, at: datetime) -> None:
+        async def send(job_id: str, at: datetime, lane: Lane) -> None:
             job = order.accepted(job_id, caller.owner, at)
             await self._publisher.publish(JobRequested(owner=caller.owner, job=job, lane=lane))
 
@@ -165,7 +159,7 @@ class Submit:
                 scope=caller.scope,
                 fingerprint=body_fingerprint,
                 kind="job_id",
-                admit=lambda: self._admit(lane, (order,)),
+                admit=lambda: self._admit(caller.owner, (order,)),
                 send=send,
             )
         )
@@ -208,14 +202,18 @@ class Submit:
         on = self._traffic.workers.likely_on()
         return offer(request, book=self._book, providers=self._providers, on=on, at=at)
 
-    def _lane(self, caller: Caller, orders: Sequence[Order]) -> Lane:
-        images = sum(order.request.n for order in orders)
-        priorities = [order.request.priority for order in orders]
-        lane = self._traffic.lane(caller.owner, priorities=priorities, images=images)
+    def _admit(self, owner: str, orders: Sequence[Order]) -> Lane:
+        """Where they wait; they count as sent there."""
+        lane = self._lane(owner, orders)
         if lane is Lane.INTERACTIVE:
             normal = (o.request for o in orders if o.request.priority is Priority.NORMAL)
-            self._traffic.pace.count(caller.owner, sum(request.n for request in normal))
+            self._traffic.pace.count(owner, sum(request.n for request in normal))
         return lane
 
-    def _admit(self, lane: Lane, orders: Sequence[Order]) -> None:
+    def _lane(self, owner: str, orders: Sequence[Order]) -> Lane:
+        """Where they would wait. Raises Problem: there is no room, or nobody who may draw them."""
+        images = sum(order.request.n for order in orders)
+        priorities = [order.request.priority for order in orders]
+        lane = self._traffic.lane(owner, priorities=priorities, images=images)
         self._traffic.admit(lane, served=all(order.offer.on for order in orders))
+        return lane

@@ -13,6 +13,7 @@ from atelier_api.once import Once, Request
 from atelier_api.ports import Claim, Row, Scope, State
 from atelier_api.stores.memory import MemoryIdempotency
 from atelier_core.contracts.problems import Code, Problem
+from atelier_core.domain.request import Lane
 from atelier_core.domain.values import new_id, now
 from atelier_core.errors import StorageFullError, TransientError
 
@@ -28,13 +29,16 @@ class Sent:
         self.ids: list[tuple[str, datetime]] = []
         self.trouble: Exception | None = None
 
-    async def __call__(self, request_id: str, at: datetime) -> None:
+    async def __call__(self, request_id: str, at: datetime, lane: Lane) -> None:
+        assert lane is Lane.BULK, "where `admit` said"
         self.ids.append((request_id, at))
         if self.trouble:
             raise self.trouble
 
     def request(self, body: str = "body") -> Request:
-        return Request(scope=SCOPE, fingerprint=body, kind="job_id", admit=lambda: None, send=self)
+        return Request(
+            scope=SCOPE, fingerprint=body, kind="job_id", admit=lambda: Lane.BULK, send=self
+        )
 
 
 def left_behind(state: State = State.PENDING) -> tuple[MemoryIdempotency, Claim, list[float]]:
@@ -104,7 +108,7 @@ async def test_an_unknown_outcome_releases_the_row() -> None:
 async def test_a_refusal_leaves_no_row() -> None:
     store, sent = MemoryIdempotency(), Sent()
 
-    def refuse() -> None:
+    def refuse() -> Lane:
         raise Problem(Code.QUEUE_FULL, "Full.")
 
     async with Once.open(store) as once:
@@ -120,7 +124,7 @@ async def test_a_refusal_keeps_the_id_of_what_may_be_with_the_broker(state: Stat
     at[0] = 10.0
     sent = Sent()
 
-    def refuse() -> None:
+    def refuse() -> Lane:
         raise Problem(Code.QUEUE_FULL, "Full.")
 
     async with Once.open(store) as once:
