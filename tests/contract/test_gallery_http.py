@@ -203,7 +203,10 @@ async def test_lists_page_filter_and_keep_their_cursor(gallery: Running) -> None
     ],
 )
 async def test_bad_queries(gallery: Running, query: str, expected: tuple[int, str]) -> None:
-    assert problem(await gallery.http.get(f"/v1/jobs?{query}")) == expected
+    answer = await gallery.http.get(f"/v1/jobs?{query}")
+    assert problem(answer) == expected
+    pointers = [error["pointer"] for error in answer.json()["errors"]]
+    assert len(pointers) == len(set(pointers))
 
 
 @pytest.mark.parametrize("place", [["x", "y"], [1e300, "y"], [True, None], [1, 2], [1, "\ud800"]])

@@ -117,7 +117,8 @@ def parameter_problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
     """`invalid_request` about query and headers; a path that is not one is not found."""
     if any(e["loc"][:1] == ("path",) for e in errors):
         return not_found()
-    return invalid(*(FieldError(_parameter(e["loc"]), sentence(e)) for e in errors[:MAX_ERRORS]))
+    wrong = (FieldError(_parameter(e["loc"]), sentence(e)) for e in errors)
+    return invalid(*islice(dict.fromkeys(wrong), MAX_ERRORS))  # two dependencies may share one
 
 
 def _parameter(loc: Sequence[str | int]) -> str:
