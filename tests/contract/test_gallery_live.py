@@ -150,6 +150,8 @@ async def test_a_cursor_too_old_starts_again(gallery: Running) -> None:
         ("topic=me&after=x", "key-of-local", 4400),
         ("topic=me&after=cffffffffffff", "key-of-local", 4400),
         ("topic=me&colour=red", "key-of-local", 4400),
+        ("topic=me&after=c0100000000&after=c0100000000", "key-of-local", 4400),
+        ("topic=job:ffffffff-ffff-7fff-bfff-ffffffffffff", "key-of-local", 4404),
         ("&".join(f"topic=job:{OLD_ID}" for _ in range(21)), "key-of-local", 4400),
         ("topic=job:nope", "key-of-local", 4404),
         (f"topic=job:{OLD_ID}", "key-of-local", 4404),

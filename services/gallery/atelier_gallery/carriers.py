@@ -60,7 +60,8 @@ async def over_socket(socket: WebSocket, watching: Watching) -> None:
     async def talk() -> None:
         owner = await owner_of(socket)
         query = socket.query_params
-        if not PARAMETERS.issuperset(query):
+        single = [name for name, _ in query.multi_items() if name != "topic"]
+        if not PARAMETERS.issuperset(query) or len(single) != len(set(single)):
             raise Closed(BAD_FRAME)
         request = Request.parse(
             owner, query.getlist("topic"), query.get("after"), now=watching.clock()
