@@ -234,6 +234,23 @@ async def test_leaving_while_the_server_is_away_does_not_hang(
         await eventually(returned)
 
 
+@pytest.mark.parametrize("server", ["4"], indirect=True)  # it takes 8 s, of the client's doing
+async def test_leaving_while_the_server_is_silent_does_not_hang(
+    server: str, proxy: Proxy, prefix: str
+) -> None:
+    handler = Recorder()
+    async with (
+        asyncio.timeout(15),
+        opened(proxy.url(server), prefix) as bus,
+        bus.consume(lossy("job.progress"), Recorder()),
+        bus.consume(subscription(A), handler),
+        bus.consume(subscription(B), handler),
+    ):
+        await bus.publish(requested())
+        await handler.until(2)
+        proxy.silence()
+
+
 async def test_a_cut_while_leaving_takes_nothing_new(
     server: str, proxy: Proxy, prefix: str
 ) -> None:

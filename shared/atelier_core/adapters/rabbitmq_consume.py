@@ -17,6 +17,7 @@ from atelier_core.errors import TransientError
 log = logging.getLogger(__name__)
 
 REPLY_WITHIN = 10.0
+LEAVE_WITHIN = 5.0  # seconds until a server that says nothing to our leaving is left as it is
 PAUSE = 0.5  # seconds before a feed that was lost is attached again
 
 Attach = Callable[[AbstractChannel, aiormq.Channel], Awaitable[Settling]]
@@ -51,9 +52,12 @@ class Feed:
         if channel is None:
             return
         with suppress(TransientError), translated("leaving"):
-            async with asyncio.timeout(REPLY_WITHIN):
-                for tag in tuple(channel.consumers):
-                    await channel.basic_cancel(tag)
+            try:
+                async with asyncio.timeout(LEAVE_WITHIN):
+                    for tag in tuple(channel.consumers):
+                        await channel.basic_cancel(tag)
+            except TimeoutError:
+                self._link.drop()  # so that nobody else here has to find out
 
     async def finish(self) -> None:
         """Say what has become of everything that was in hand."""
