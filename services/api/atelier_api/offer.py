@@ -1,6 +1,6 @@
 """Who may draw a request, and what will not be honoured; or why nobody can. Pure."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from atelier_core.contracts.catalogue import Catalogue, Model
@@ -92,15 +92,25 @@ def _reason(
         detail = "This leaves no provider that could draw it."
         return Code.UNSUPPORTED_PARAMETER, FieldError(f"{at}/providers", detail)
     where = "aspect_ratio" if request.aspect_ratio else "size"
-    free = [m.capabilities for m in meant if not m.capabilities.fixed_sizes]
-    if free:
-        least, most = min(can.min_side for can in free), max(can.max_side for can in free)
-        detail = f"No model draws that: sides have {least} to {most} pixels."
-    else:
-        can = meant[0].capabilities
-        known = ", ".join(can.aspect_ratios if request.aspect_ratio else can.sizes)
-        detail = f"No model draws that; {meant[0].name} draws: {known}."
+    free = [m for m in meant if not m.capabilities.fixed_sizes]
+    detail = f"No model draws that{_bounds(free) if free else _choice(meant[0], where)}."
     return Code.UNSUPPORTED_PARAMETER, FieldError(f"{at}/{where}", detail)
+
+
+def _bounds(free: Sequence[Model]) -> str:
+    least = min(m.capabilities.min_side for m in free)
+    most = max(m.capabilities.max_side for m in free)
+    rules = [m.size_rule.slimmest for m in free if m.size_rule]
+    slim = f", one at most {max(rules)} times the other" if len(rules) == len(free) else ""
+    return f": sides have {least} to {most} pixels{slim}"
+
+
+def _choice(model: Model, where: str) -> str:
+    shapes, sizes = (
+        ", ".join(each) for each in (model.capabilities.aspect_ratios, model.capabilities.sizes)
+    )
+    known = shapes if where == "aspect_ratio" else f"{sizes}, and the shapes {shapes}"
+    return f"; {model.name} draws: {known}"
 
 
 def _warnings(request: ImageRequest, model: Model) -> tuple[RequestWarning, ...]:

@@ -5,7 +5,7 @@ import pytest
 from atelier_api.body import BatchPrompt, CreateBatch, CreateJob, Providers
 from atelier_api.offer import enabled, offer
 from atelier_api.once import fingerprint
-from atelier_core.contracts.catalogue import Capabilities, Catalogue, Model, Style
+from atelier_core.contracts.catalogue import Capabilities, Catalogue, Model, Style, catalogue
 from atelier_core.contracts.problems import Code, Problem
 from atelier_core.domain.request import ImageRequest
 from atelier_core.domain.values import Money
@@ -130,6 +130,23 @@ def test_the_widest_bounds_are_told() -> None:
     with pytest.raises(Problem) as caught:
         offer(ask(model="auto", size="4096x4096"), book=BOOK, providers=ALL)
     assert caught.value.detail == "/size: No model draws that: sides have 256 to 2048 pixels."
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("gpt-image-2", "sides have 512 to 3840 pixels, one at most 3 times the other."),
+        (
+            "stable-image-core",
+            "1536x1536, and the shapes 1:1, 5:4, 4:5, 3:2, 2:3, 16:9, 9:16, 21:9, 9:21.",
+        ),
+    ],
+)
+def test_it_is_told_which_shapes_are_drawn(name: str, why: str) -> None:
+    with pytest.raises(Problem) as caught:
+        offer(ask(model=name, size="2048x512"), book=catalogue(), providers=["openai", "stability"])
+    assert caught.value.detail is not None
+    assert caught.value.detail.endswith(why)
 
 
 def test_entries_win_over_what_is_shared() -> None:
