@@ -11,6 +11,7 @@ from atelier_client.parameters import Entry
 
 HOLD = 30.0  # seconds for which the server may hold a long poll
 IDLE = 45.0  # seconds of silence after which a live stream is dead: it says something every 20
+_LONGEST = 255  # characters of an idempotency key
 
 
 def submit(prompt: str, parameters: Mapping[str, Any], *, key: str | None) -> Call:
@@ -74,12 +75,18 @@ def segment(identifier: str) -> str:
 
 
 def _post(path: str, body: Any, *, key: str | None) -> Call:
-    headers = {} if key is None else {"Idempotency-Key": key}
+    headers = {} if key is None else {"Idempotency-Key": _checked(key)}
     if body is None:
         return Call("POST", path, headers=headers)
     headers["Content-Type"] = "application/json"
     # ASCII, so that a lone surrogate is refused by the server's rules and not by an encoder here
     return Call("POST", path, headers=headers, body=json.dumps(body, allow_nan=False).encode())
+
+
+def _checked(key: str) -> str:
+    if not (key.isascii() and key.isprintable() and len(key) <= _LONGEST):
+        raise ValueError(f"An idempotency key has at most {_LONGEST} printable ASCII characters.")
+    return key
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

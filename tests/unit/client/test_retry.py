@@ -35,6 +35,12 @@ def test_a_given_key_is_sent(world: Any, say: Any, job: Any) -> None:
     assert w.asked[0].headers["Idempotency-Key"] == "mine"
 
 
+@pytest.mark.parametrize("key", ["ключ", "a\nb", "a\x00", "k" * 256])
+def test_a_key_that_can_be_none_is_not_sent(key: str) -> None:
+    with pytest.raises(ValueError, match="at most 255 printable ASCII"):
+        Operations(PLAIN).submit("x", {}, key)
+
+
 def test_waits_grow_and_are_bounded(world: Any, say: Any) -> None:
     w = world(*[say.cut() for _ in range(4)])
     with pytest.raises(Unreachable) as caught:
