@@ -150,7 +150,7 @@ def download(
         session.client.get_batch(batch)
         images += session.client.images(batch=batch, order="asc")
     if not images and worst == Exit.FINE:
-        session.note("There is nothing to download yet.")
+        session.note("There is nothing to download.")
     return max(worst, save_all(session, images, output))
 
 
