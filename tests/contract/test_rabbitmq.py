@@ -11,7 +11,8 @@ from aio_pika.abc import AbstractChannel
 
 from atelier_core.adapters.rabbitmq import RabbitBus
 from atelier_core.contracts.events import Event, JobRequested
-from atelier_core.errors import SettingsError, TransientError
+from atelier_core.domain.values import now
+from atelier_core.errors import Defer, PermanentError, SettingsError, TransientError
 from bus_harness import (
     DELAYS,
     DURABLE,
@@ -175,6 +176,38 @@ async def test_what_was_in_hand_at_a_cut_comes_again_marked(
     assert [e.id for e in seen] == [event.id] * 2
     async with opened(server, prefix) as bus:
         assert await bus.depth(A) == 0
+
+
+@pytest.mark.parametrize("error", [PermanentError("no"), Defer(now())], ids=["dead", "deferred"])
+async def test_what_was_in_hand_at_a_cut_is_settled_once(
+    server: str, proxy: Proxy, prefix: str, error: Exception
+) -> None:
+    """By whom the server hands it out to again, not by who had it."""
+    entered, again = asyncio.Event(), asyncio.Event()
+    calls = 0
+
+    async def handler(_: Event) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            entered.set()
+            await again.wait()
+            raise error
+        again.set()
+        raise PermanentError("no")
+
+    async with opened(proxy.url(server), prefix) as bus, bus.consume(subscription(A), handler):
+        await bus.publish(requested())
+        await entered.wait()
+        proxy.cut()
+        await again.wait()
+
+        async def ended() -> bool:
+            return len(await bus.dead_letters(A)) > 0
+
+        await eventually(ended)
+        await asyncio.sleep(2 * DELAYS[0])  # what was deferred comes, if it was
+        assert (calls, len(await bus.dead_letters(A))) == (2, 1)
 
 
 async def test_a_server_that_is_away_is_waited_for(server: str, proxy: Proxy, prefix: str) -> None:

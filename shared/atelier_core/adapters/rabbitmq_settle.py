@@ -17,6 +17,7 @@ from atelier_core.adapters.rabbitmq_messages import (
 from atelier_core.adapters.rabbitmq_publish import Publisher
 from atelier_core.adapters.rabbitmq_topology import Topology
 from atelier_core.delivery import Delivery, Marks
+from atelier_core.errors import TransientError
 from atelier_core.ports import DeadLetter
 
 
@@ -108,6 +109,7 @@ class Handed:
         self.settling.done(self._tag)
 
     async def again(self, delay: float, marks: Marks) -> None:
+        self._expect_ours()
         later = Outgoing(
             exchange=self.topology.tier(delay),
             routing_key=self.topology.queue(self.queue),
@@ -119,6 +121,7 @@ class Handed:
         self.settling.done(self._tag)
 
     async def keep(self, letter: DeadLetter) -> None:
+        self._expect_ours()
         kept = Outgoing(
             exchange="",
             routing_key=self.topology.dead(self.queue),
@@ -130,6 +133,11 @@ class Handed:
 
     def back(self) -> None:
         self.settling.back(self._tag)
+
+    def _expect_ours(self) -> None:
+        """Else there would be two of it: the one sent here, and the one handed out again."""
+        if self.settling.over:
+            raise TransientError("RabbitMQ hands it out again: the channel it came by is gone")
 
     @property
     def _tag(self) -> int:
