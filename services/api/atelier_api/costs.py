@@ -8,8 +8,6 @@ from atelier_core.contracts.fit import fitted
 from atelier_core.domain.request import ImageRequest
 from atelier_core.domain.values import CostStatus, Value
 
-USUAL_AREA = 1024 * 1536  # pixels of the largest picture that prices by quality are meant for
-
 
 class CostRange(Value):
     """What it may cost; an unknown end has no amount."""
@@ -77,12 +75,7 @@ def total(costs: Sequence[CostRange]) -> CostRange:
 
 def _a_picture(request: ImageRequest, model: Model) -> tuple[Decimal | None, Decimal | None]:
     if model.quality_prices:
-        taken = fitted(request, model).quality
-        chosen = [model.quality_prices[taken]] if taken else model.quality_prices.values()
-        width, height = request.dimensions()
-        larger = max(Decimal(1), Decimal(width * height) / USUAL_AREA)
-        least = min(Decimal(low) for low, _ in chosen)
-        return least, max(Decimal(high) for _, high in chosen) * larger
+        return model.quality_range(fitted(request, model).quality, request.dimensions())
     amount = model.price_at(*request.dimensions()).amount
     price = None if amount is None else Decimal(amount)
     return price, price

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from atelier_core.domain.values import Money
 
 MEGAPIXEL = 1024 * 1024
+USUAL_AREA = 1024 * 1536  # pixels of the largest picture that prices by quality are meant for
 AUTO = "auto"
 DEFAULT = "default"
 
@@ -93,6 +94,16 @@ class Model(_Entry):
         if self.size_prices:
             amount = min(self.size_prices, key=lambda known: abs(known[0] - pixels))[1]
         return self.price.model_copy(update={"amount": amount})
+
+    def quality_range(self, quality: str | None, size: tuple[int, int]) -> tuple[Decimal, Decimal]:
+        """The least and the most for a picture in `quality`, or in any if that is None.
+
+        For models with `quality_prices`; one beyond their usual size costs more at most.
+        """
+        chosen = [self.quality_prices[quality]] if quality else self.quality_prices.values()
+        larger = max(Decimal(1), Decimal(size[0] * size[1]) / USUAL_AREA)
+        least = min(Decimal(low) for low, _ in chosen)
+        return least, max(Decimal(high) for _, high in chosen) * larger
 
     @property
     def free(self) -> bool:

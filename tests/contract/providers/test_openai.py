@@ -97,6 +97,26 @@ async def test_tokens_decide_the_cost(provider: OpenAIProvider, vendor: FakeOpen
 
 
 @pytest.mark.parametrize(
+    ("model", "ordered", "amount"),
+    [
+        ("gpt-image-2", {"quality": "low"}, "0.012"),
+        ("gpt-image-2", {"quality": "high"}, "0.422"),
+        ("gpt-image-2", {"quality": "high", "width": 2048, "height": 1536}, "0.844"),
+        ("gpt-image-2", {"quality": "hd"}, "0.106"),
+        ("gpt-image-1.5", {"quality": "high", "width": 2048, "height": 2048}, "0.4"),
+    ],
+)
+async def test_a_cost_that_is_not_told_is_that_of_the_ordered_quality(
+    *, provider: OpenAIProvider, vendor: FakeOpenAI, model: str, ordered: Any, amount: str
+) -> None:
+    """The most of the range that the dry run shows, of what is really asked for."""
+    vendor.usage = False
+    asked = fox(model=f"openai/{model}", indexes=(0, 1), **ordered)
+    answer = await provider.generate(asked, Listening())
+    assert answer.cost == Money(amount=amount, status="estimated")
+
+
+@pytest.mark.parametrize(
     ("scripted", "fault", "detail"),
     [
         (trouble(401, "invalid_api_key"), Fault.AUTH, "code invalid_api_key"),

@@ -27,6 +27,11 @@ def metered(model: Model, *, text_in: int, image_out: int, text_out: int = 0) ->
         + Decimal(model.tokens.image_out) * image_out
         + Decimal(model.tokens.text_out) * text_out
     ) / MILLION
+    return estimated(amount)
+
+
+def estimated(amount: Decimal) -> Money:
+    """So many US dollars, about."""
     return Money(
         amount=format(amount.normalize() if amount else amount, "f"), status=CostStatus.ESTIMATED
     )

@@ -14,7 +14,7 @@ from atelier_core.contracts.fit import drawn_size
 from atelier_core.domain.values import Money
 from atelier_worker.ports import Answer, Caller, Order
 from atelier_worker.providers.checks import checked_key, checked_url
-from atelier_worker.providers.costs import listed, metered
+from atelier_worker.providers.costs import estimated, listed, metered
 from atelier_worker.providers.fitting import (
     format_of,
     model_of,
@@ -65,7 +65,7 @@ class OpenAIProvider(Unqueued):
         pictures = inline(order, found)
         return Answer(
             pictures=pictures,
-            cost=cost_of(model, result.usage, len(pictures)),
+            cost=cost_of(order, model, result.usage, len(pictures)),
             provider_request_id=request_id(response),
             http_status=response.status_code,
             prompt_as_sent=result.revised_prompt,
@@ -96,9 +96,17 @@ def size_of(order: Order, model: Model) -> str:
     return f"{width}x{height}"
 
 
-def cost_of(model: Model, usage: Usage | None, pictures: int) -> Money:
-    """By the tokens that were used, or the list price if the answer does not tell."""
-    if usage is None or not usage.output_tokens:  # a picture of no tokens was not counted
+def cost_of(order: Order, model: Model, usage: Usage | None, pictures: int) -> Money:
+    """By the tokens that were used; if the answer does not tell, the list price, or the most that
+    the ordered quality may cost.
+    """
+    if usage is not None and usage.output_tokens:  # a picture of no tokens was not counted
+        counted = metered(model, text_in=usage.input_tokens, image_out=usage.output_tokens)
+        if counted:
+            return counted
+    quality = quality_of(order, model)
+    if not model.quality_prices or quality is None:
         return listed(model, pictures)
-    counted = metered(model, text_in=usage.input_tokens, image_out=usage.output_tokens)
-    return counted or listed(model, pictures)
+    width, height = size_of(order, model).split("x")
+    _, most = model.quality_range(quality, (int(width), int(height)))
+    return estimated(most * pictures)
