@@ -166,11 +166,11 @@ async def test_trouble_has_a_class_and_tells_no_secret(
     assert (await provider.generate(order(CORE), Listening())).pictures
 
 
-@pytest.mark.parametrize("seconds", [None, 60.0])
-async def test_a_wait_is_as_long_as_asked_for(
-    provider: StabilityProvider, vendor: FakeStability, seconds: float | None
+@pytest.mark.parametrize(("asked", "seconds"), [(None, 60.0), ("soon", 60.0), ("5", 5.0)])
+async def test_a_wait_is_as_long_as_asked_for_or_as_documented(
+    provider: StabilityProvider, vendor: FakeStability, asked: str | None, seconds: float
 ) -> None:
-    headers = {} if seconds is None else {"retry_after": "60"}
+    headers = {} if asked is None else {"retry_after": asked}
     vendor.trouble("generate", trouble(429, "rate_limit_exceeded", **headers))
     error = await failing(provider.generate(order(CORE), Listening()))
     assert error.retry_after == seconds

@@ -34,6 +34,7 @@ URL: Final = "https://api.stability.ai"
 PATH: Final = "/v2beta/stable-image/generate"
 SERVICES: Final = frozenset({"core", "ultra"})  # every other model is one of the service sd3
 LAST_SEED: Final = 4_294_967_294
+TIMEOUT: Final = 60.0  # seconds that who asked too often is shut out, as documented
 
 _BY_NAME: Final = {
     "content_moderation": Fault.MODERATED,
@@ -172,4 +173,6 @@ def _refused(response: httpx.Response, raw: bytes) -> ProviderError:
     about = f": {', '.join(wrong)}" if wrong else ""
     error = status_error(response, f"The provider answered {status}{about}.", request_id=named)
     error.fault = fault or error.fault
+    if error.fault is Fault.RATE_LIMITED and error.retry_after is None:
+        error.retry_after = TIMEOUT
     return error
