@@ -206,6 +206,33 @@ def test_a_model_whose_sizes_have_a_rule_says_what_it_draws_instead(
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "size", "said"),
+    [
+        ("a1111/default", "1001x765", "1000x768"),
+        ("a1111/sd15", "2048x64", ""),
+        ("a1111/default", "68x76", "64x80"),
+        ("comfyui/default", "1001x765", "1000x768"),
+        ("comfyui/default", "4096x64", ""),
+        ("comfyui/default", "4096x4091", "4096x4088"),
+        ("replicate/black-forest-labs/flux-1.1-pro", "1000x700", "992x704"),
+        ("replicate/black-forest-labs/flux-1.1-pro", "1440x256", ""),
+        ("replicate/black-forest-labs/flux-1.1-pro", "271x305", "256x320"),
+        ("replicate/black-forest-labs/flux-1.1-pro", "1440x1440", ""),
+    ],
+)
+def test_a_model_that_knows_only_multiples_says_to_which_it_rounds(
+    name: str, size: str, said: str
+) -> None:
+    """However far a small picture's shape moves by that: it is less than a step."""
+    [model] = catalogue().find(name)
+    asked = ImageRequest(prompt="a fox", size=size)
+    assert can_draw(asked, model)
+    found = [(short.code, short.detail) for short in shortfalls(asked, model)]
+    detail = f"{model.name} draws {said}, the nearest that it can."
+    assert found == ([("parameter_adjusted", detail)] if said else [])
+
+
 def missed(of: Model, **asked: Any) -> dict[str, str]:
     request = ImageRequest.model_validate({"prompt": "a fox", **asked})
     return {short.name: short.code for short in shortfalls(request, of)}

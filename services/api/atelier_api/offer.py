@@ -101,7 +101,8 @@ def _bounds(free: Sequence[Model]) -> str:
     least = min(m.capabilities.min_side for m in free)
     most = max(m.capabilities.max_side for m in free)
     rules = [m.size_rule.slimmest for m in free if m.size_rule]
-    slim = f", one at most {max(rules)} times the other" if len(rules) == len(free) else ""
+    ruled = len(rules) == len(free) and max(rules) * least < most
+    slim = f", one at most {max(rules)} times the other" if ruled else ""
     return f": sides have {least} to {most} pixels{slim}"
 
 

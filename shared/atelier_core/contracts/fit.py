@@ -51,7 +51,9 @@ def can_draw(request: ImageRequest, model: Model) -> bool:
     shape = log(width / height)
     if not can.fixed_sizes:
         drawn = drawn_size(width, height, model)
-        return abs(log(drawn[0] / drawn[1]) - shape) <= _TOLERANCE
+        moved = max(abs(drawn[0] - width), abs(drawn[1] - height))
+        rounded = model.size_rule is None or moved < model.size_rule.step
+        return rounded or abs(log(drawn[0] / drawn[1]) - shape) <= _TOLERANCE
     shapes = (*can.sizes, *can.aspect_ratios)
     return any(abs(_shape(known) - shape) <= _TOLERANCE for known in shapes)
 

@@ -65,6 +65,12 @@ async def test_a_picture_is_asked_for_and_costs_nothing(both: A1111) -> None:
     assert len(caller.received) == 1
 
 
+async def test_a_size_is_ordered_as_it_is_drawn(both: A1111) -> None:
+    provider, fake = both
+    await provider.generate(order(PLAIN, width=1001, height=765), Listening())
+    assert (fake.bodies[0]["width"], fake.bodies[0]["height"]) == (1000, 768)
+
+
 @pytest.mark.parametrize("sheet", [False, True])
 async def test_several_pictures_and_the_sheet_of_all(both: A1111, sheet: bool) -> None:
     both[1].sheet = sheet

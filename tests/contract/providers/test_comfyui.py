@@ -77,6 +77,13 @@ async def test_pictures_of_several_seeds_come_of_one_graph(both: ComfyUI) -> Non
     assert {(v["steps"], v["cfg"]) for v in samplers.values()} == {(12, 5.5)}
 
 
+async def test_a_size_is_ordered_as_it_is_drawn(both: ComfyUI) -> None:
+    provider, fake = both
+    await provider.generate(order(PLAIN, width=1001, height=765), Listening())
+    empty = fake.graphs[0]["empty"]["inputs"]
+    assert (empty["width"], empty["height"]) == (1000, 768)
+
+
 async def test_a_call_has_our_id_and_is_told_of_before_it_is_sent(both: ComfyUI) -> None:
     provider, fake = both
     seen: list[int] = []

@@ -136,6 +136,7 @@ def test_the_widest_bounds_are_told() -> None:
     ("name", "why"),
     [
         ("gpt-image-2", "sides have 512 to 3840 pixels, one at most 3 times the other."),
+        ("replicate/black-forest-labs/flux-1.1-pro", "sides have 256 to 1440 pixels."),
         (
             "stable-image-core",
             "1536x1536, and the shapes 1:1, 5:4, 4:5, 3:2, 2:3, 16:9, 9:16, 21:9, 9:21.",
@@ -144,7 +145,11 @@ def test_the_widest_bounds_are_told() -> None:
 )
 def test_it_is_told_which_shapes_are_drawn(name: str, why: str) -> None:
     with pytest.raises(Problem) as caught:
-        offer(ask(model=name, size="2048x512"), book=catalogue(), providers=["openai", "stability"])
+        offer(
+            ask(model=name, size="2048x512"),
+            book=catalogue(),
+            providers=["openai", "replicate", "stability"],
+        )
     assert caught.value.detail is not None
     assert caught.value.detail.endswith(why)
 

@@ -17,7 +17,7 @@ from atelier_core.domain.values import Money
 from atelier_worker.ports import Answer, Caller, Fault, Order, Picture, ProviderError
 from atelier_worker.providers.a1111_wire import body_of, read_pictures, refused, task_of
 from atelier_worker.providers.checks import checked_url
-from atelier_worker.providers.fitting import model_of, models
+from atelier_worker.providers.fitting import model_of, models, sized
 from atelier_worker.providers.http import (
     IN_THREAD,
     open_client,
@@ -81,7 +81,8 @@ class A1111Provider(Unqueued):
             yield cls(client, book, pace=pace)
 
     async def generate(self, order: Order, caller: Caller) -> Answer:
-        body = body_of(order, model_of(self._book, order))
+        model = model_of(self._book, order)
+        body = body_of(sized(order, model), model)
         self._calls += 1
         try:
             async with beside(self._tell(order, caller)):

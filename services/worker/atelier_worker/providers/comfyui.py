@@ -40,7 +40,7 @@ from atelier_worker.providers.comfyui_wire import (
     refused,
 )
 from atelier_worker.providers.fetch import BYTES_A_PIXEL, MAX_BYTES
-from atelier_worker.providers.fitting import model_of, models, vendors_name
+from atelier_worker.providers.fitting import model_of, models, sized, vendors_name
 from atelier_worker.providers.http import open_client
 from atelier_worker.providers.patience import USUAL, Pace, beside
 from atelier_worker.providers.talk import Talk
@@ -86,7 +86,8 @@ class ComfyUIProvider:
             yield cls(client, socket, book, pace=pace)
 
     async def generate(self, order: Order, caller: Caller) -> Answer:
-        wanted = vendors_name(model_of(self._book, order))
+        model = model_of(self._book, order)
+        order, wanted = sized(order, model), vendors_name(model)
         names = (await self._talk.learn(Names, CHECKPOINTS)).root
         checkpoint = next((n for n in names if wanted in (DEFAULT, n)), None)
         if checkpoint is None:

@@ -1,9 +1,11 @@
 """What was ordered, in the terms of a model that knows only some sizes and words."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from math import log
 
 from atelier_core.contracts.catalogue import Catalogue, Model
+from atelier_core.contracts.fit import drawn_size
 from atelier_worker.ports import Fault, Order, ProviderError
 
 
@@ -51,6 +53,12 @@ def nearest_ratio(order: Order, ratios: Iterable[str]) -> str:
 def nearest_size(order: Order, sizes: Iterable[str]) -> str:
     """That of `sizes` ("1024x1536") with the ordered shape, and of those the nearest in area."""
     return _nearest(order, sizes, "x")
+
+
+def sized(order: Order, model: Model) -> Order:
+    """`order` in the size that `model`, which is not one of fixed sizes, draws."""
+    width, height = drawn_size(order.width, order.height, model)
+    return replace(order, width=width, height=height)
 
 
 def format_of(order: Order, model: Model) -> str | None:

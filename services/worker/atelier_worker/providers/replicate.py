@@ -20,7 +20,7 @@ from atelier_worker.ports import Answer, Caller, Fault, Order, ProviderError
 from atelier_worker.providers.checks import checked_key, checked_url
 from atelier_worker.providers.costs import listed
 from atelier_worker.providers.fetch import Fetcher
-from atelier_worker.providers.fitting import model_of, vendors_name
+from atelier_worker.providers.fitting import model_of, sized, vendors_name
 from atelier_worker.providers.http import believable, open_client, status_error
 from atelier_worker.providers.patience import USUAL, Pace, fraction_in
 from atelier_worker.providers.replicate_input import Described
@@ -99,7 +99,7 @@ class ReplicateProvider:
         model = model_of(self._book, order)
         name = vendors_name(model)
         known = await self._describe(name)
-        body = {"version": known.version(name), "input": known.input_of(order)}
+        body = {"version": known.version(name), "input": known.input_of(sized(order, model))}
         prediction = await self._talk.ask(_Prediction, "POST", "/predictions", json=body)
         await caller.submitted(prediction.id)
         return await self._wait(order, model, prediction, caller)
