@@ -42,7 +42,8 @@ def trouble(status: int, code: str | None, *, headers: Any = None, **more: Any) 
 
 def drawn(body: dict[str, Any], position: int) -> bytes:
     seed = int.from_bytes(hashlib.sha256(f"{body['prompt']}/{position}".encode()).digest()[:4])
-    width, height = (int(side) for side in body["size"].split("x"))
+    sides = body["size"].split("x") if "size" in body else (body["width"], body["height"])
+    width, height = (int(side) for side in sides)
     return picture(width=width, height=height, seed=seed, size=30_000)
 
 
@@ -158,7 +159,7 @@ def any_size(size: str) -> bool:
 
 class FakeCompatible(FakeVendor):
     """Steps: `generate`, `models`. `addresses` makes it answer with addresses, `picky` refuse
-    `response_format`, `needs_key` ask for one.
+    `response_format`, `needs_key` ask for one, `together` know the words of Together only.
     """
 
     def __init__(self) -> None:
@@ -168,6 +169,7 @@ class FakeCompatible(FakeVendor):
         self.addresses = False
         self.picky = False
         self.needs_key = False
+        self.together = False
         self.entries: list[dict[str, Any]] | None = None
 
     def routes(self) -> list[web.RouteDef]:
@@ -190,8 +192,11 @@ class FakeCompatible(FakeVendor):
         if self.picky and "response_format" in body:
             message = "Unknown parameter: 'response_format'."
             raise RefusalError(400, {"error": {"message": message, "type": "", "code": "400"}})
-        if set(body) - {"prompt", "model", "n", "size", "response_format"}:
+        size = {"width", "height"} if self.together else {"size"}
+        if set(body) - {"prompt", "model", "n", "response_format"} - size:
             raise error(400, "unknown_parameter")
+        if self.together and body.get("response_format", "url") not in {"base64", "url"}:
+            raise error(400, "invalid_value")
         self.bodies.append(body)
         self.headers.append(request.headers)
         self.paid.append(body["n"])

@@ -13,6 +13,8 @@ from atelier_core.domain.values import Money
 from atelier_core.errors import SettingsError
 from atelier_worker.ports import Fault
 from atelier_worker.providers.compatible import CompatibleProvider
+from atelier_worker.providers.fetch import Fetcher
+from atelier_worker.providers.http import open_client
 from fakes.kit import CUT, HTML, METADATA, Trouble, listening
 from fakes.openai import KEY, FakeCompatible, error
 from vendors import Listening, failing, order
@@ -48,6 +50,31 @@ async def test_any_model_of_the_server_can_be_asked_for(
     }
     assert "authorization" not in vendor.headers[0]
     assert answer.cost == Money.unknown()
+
+
+@pytest.mark.parametrize("host", ["api.together.ai", "api.together.xyz"])
+async def test_together_is_told_the_size_in_its_own_words(
+    vendor: FakeCompatible, host: str
+) -> None:
+    base, vendor.together = f"https://{host}/v1", True
+    async with (
+        open_client(f"{vendor.url}/v1", connections=1) as client,
+        Fetcher.open(trusted=[base]) as fetcher,
+    ):
+        provider = CompatibleProvider(client, fetcher, catalogue(), base=base, default=None)
+        answer = await provider.generate(order(MODEL, width=640, height=384), Listening())
+    assert vendor.bodies == [
+        {
+            "model": "black-forest-labs/FLUX.1-schnell",
+            "prompt": "a red fox",
+            "n": 1,
+            "width": 640,
+            "height": 384,
+            "response_format": "base64",
+        }
+    ]
+    info = inspect(answer.pictures[0].data)
+    assert (info.width, info.height) == (640, 384)
 
 
 async def test_the_default_model_is_the_servers_or_the_operators(

@@ -23,6 +23,7 @@ from atelier_worker.providers.images_errors import RefusedError
 from atelier_worker.providers.unqueued import Unqueued
 
 SHORT: Final = 64 * 1024  # bytes: an answer with addresses, not pictures
+TOGETHER: Final = frozenset({"api.together.ai", "api.together.xyz"})  # has words of its own
 
 
 class CompatibleProvider(Unqueued):
@@ -98,10 +99,11 @@ class CompatibleProvider(Unqueued):
         self, order: Order, model: str | None, caller: Caller
     ) -> tuple[httpx.Response, bytes]:
         """Asks for bytes; a model that refuses to be told how to answer is asked again without."""
-        plain = body_of(order, model)
+        together = urlsplit(self._base).hostname in TOGETHER
+        plain = body_of(order, model, together=together)
         if model not in self._picky:
             try:
-                body = plain | {"response_format": "b64_json"}
+                body = plain | {"response_format": "base64" if together else "b64_json"}
                 return await ask(self._client, body, caller, call_id=order.call_id, short=SHORT)
             except RefusedError as exc:
                 if exc.parameter != "response_format":
@@ -110,11 +112,9 @@ class CompatibleProvider(Unqueued):
         return await ask(self._client, plain, caller, call_id=order.call_id, short=SHORT)
 
 
-def body_of(order: Order, model: str | None) -> dict[str, Any]:
-    """The request, of what every such server knows."""
-    body = {
-        "prompt": order.prompt,
-        "n": len(order.indexes),
-        "size": f"{order.width}x{order.height}",
-    }
+def body_of(order: Order, model: str | None, *, together: bool) -> dict[str, Any]:
+    """The request, of what every such server knows, save that Together knows no `size`."""
+    sides = {"width": order.width, "height": order.height}
+    size = sides if together else {"size": f"{order.width}x{order.height}"}
+    body = {"prompt": order.prompt, "n": len(order.indexes)} | size
     return body if model is None else {"model": model} | body
