@@ -12,6 +12,8 @@ from atelier_core.adapters.mongo import translated
 from atelier_core.adapters.rabbitmq_link import Link, server_url
 from atelier_core.errors import RefusedError, SettingsError
 from atelier_core.runtime import listen
+from atelier_gallery.stores.mongo_jobs import MongoJobStore
+from atelier_gallery.stores.mongo_open import MongoStores
 
 pytestmark = pytest.mark.anyio
 
@@ -52,3 +54,24 @@ async def test_a_taken_port_names_what_can_be_changed() -> None:
             listen("127.0.0.1", port)
     assert "--port" not in str(caught.value)
     assert "ATELIER_PORT" in str(caught.value)
+
+
+class ReadOnly:
+    """A database whose user may look and not touch."""
+
+    def get_collection(self, *_: object, **__: object) -> "ReadOnly":
+        return self
+
+    async def command(self, _: str) -> dict[str, float]:
+        return {"ok": 1.0}
+
+    async def create_indexes(self, _: object) -> list[str]:
+        raise OperationFailure("not authorized on atelier to execute command", 13)
+
+
+async def test_a_gallery_that_may_not_make_indexes_says_which_setting_that_is() -> None:
+    jobs = MongoJobStore(ReadOnly())
+    stores = MongoStores(jobs, jobs, ReadOnly())
+    for asked in (stores.prepare, stores.ping):
+        with pytest.raises(RefusedError, match="the user in ATELIER_MONGO_URL"):
+            await asked()

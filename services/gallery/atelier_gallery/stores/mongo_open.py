@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from atelier_core.adapters.mongo import Database, connected, translated
-from atelier_core.errors import TransientError
 from atelier_gallery.stores.mongo_images import MongoImageStore
 from atelier_gallery.stores.mongo_jobs import MongoJobStore
 
@@ -32,7 +31,7 @@ class MongoStores:
     async def ping(self) -> None:
         """Return if the server can be used. Raises TransientError."""
         if not self.prepared:
-            raise TransientError("MongoDB: the indexes are not made yet")
+            await self.prepare()  # which says why it cannot be
         with translated():
             await self.database.command("ping")
 
